@@ -1,0 +1,18 @@
+# Collects every SLUICE_* environment name from the config.def files, so that a program can tell a typing mistake from a
+# name that another program knows.
+file(GLOB config_defs CONFIGURE_DEPENDS */config.def shared/config_*.def)
+set(names SLUICE_CONFIG)
+foreach(def ${config_defs})
+    file(STRINGS ${def} lines REGEX "\"SLUICE_[A-Z0-9_]+\"")
+    foreach(line ${lines})
+        string(REGEX MATCH "\"(SLUICE_[A-Z0-9_]+)\"" matched "${line}")
+        list(APPEND names ${CMAKE_MATCH_1})
+    endforeach()
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${def})
+endforeach()
+list(REMOVE_DUPLICATES names)
+set(rows "")
+foreach(name ${names})
+    string(APPEND rows "    \"${name}\",\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/config_names.inc CONTENT "${rows}" @ONLY)

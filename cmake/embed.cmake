@@ -1,0 +1,23 @@
+# sluice_embed(name FILE...): compiles files into a program, byte for byte, NUL-terminated.
+# Declares in C (shared/embed.h): extern const struct sl_embedded embedded_<name>[]; extern const size_t embedded_<name>_count;
+# Sets EMBED_<name> to the sources to add to a target. gcc 12 has no #embed, hence .incbin.
+function(sluice_embed name)
+    set(dir ${CMAKE_BINARY_DIR}/generated)
+    set(asm "")
+    set(table "")
+    set(index 0)
+    foreach(file ${ARGN})
+        get_filename_component(path ${file} ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR})
+        get_filename_component(base ${file} NAME)
+        set(symbol embedded_${name}_${index})
+        string(APPEND asm "    .global ${symbol}\n${symbol}:\n    .incbin \"${path}\"\n    .global ${symbol}_end\n${symbol}_end:\n    .byte 0\n")
+        string(APPEND externs "extern const char ${symbol}[];\nextern const char ${symbol}_end[];\n")
+        string(APPEND table "    { \"${base}\", ${symbol}, ${symbol}_end },\n")
+        list(APPEND inputs ${path})
+        math(EXPR index "${index} + 1")
+    endforeach()
+    file(CONFIGURE OUTPUT ${dir}/embedded_${name}.S CONTENT "    .section .rodata\n${asm}    .section .note.GNU-stack,\"\",@progbits\n" @ONLY)
+    file(CONFIGURE OUTPUT ${dir}/embedded_${name}.c CONTENT "#include \"shared/embed.h\"\n${externs}extern const struct sl_embedded embedded_${name}[];\nextern const size_t embedded_${name}_count;\nconst struct sl_embedded embedded_${name}[] = {\n${table}    { 0, 0, 0 },\n};\nconst size_t embedded_${name}_count = ${index};\n" @ONLY)
+    set_source_files_properties(${dir}/embedded_${name}.S PROPERTIES OBJECT_DEPENDS "${inputs}")
+    set(EMBED_${name} ${dir}/embedded_${name}.S ${dir}/embedded_${name}.c PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,394 @@
+#include "shared/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/units.h"
+
+#define FILE_BYTES_MAX  (64u * 1024u)
+#define ENTRIES_MAX     256u
+#define INT_DIGITS_MAX  15u
+#define SUGGEST_EDITS_MAX 3u
+
+/* Every SLUICE_* name of every program's config.def, collected by the build. */
+static const char *const known_names[] = {
+#include "config_names.inc"
+};
+
+static void read_file_lines(struct sl_conf_source *source, const char *path, struct sl_buf *mistakes);
+static void add_line(struct sl_conf_source *source, const char *path, size_t number,
+                     struct sl_span line, struct sl_buf *mistakes);
+static void check_known(struct sl_span name, struct sl_buf *mistakes);
+static size_t edits_between(struct sl_span a, const char *b);
+static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source, char *holder,
+                     struct sl_buf *mistakes);
+static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
+                        struct sl_buf *mistakes);
+static char *read_secret_file(const char *name, const char *path, struct sl_buf *mistakes);
+static bool parse_number(enum sl_conf_type type, const char *text, int64_t *out_number);
+static bool parse_bool(const char *text, bool *out);
+static bool parse_choice(const char *choices, const char *text, int *out_index);
+static const char *expected(enum sl_conf_type type);
+
+void sl_conf_source_init(struct sl_conf_source *source, char *const *environment,
+                         struct sl_buf *mistakes)
+{
+    *source = (struct sl_conf_source){ .environment = environment };
+    for (char *const *entry = environment; *entry != NULL; entry++) {
+        struct sl_span rest = sl_span_of(*entry);
+        struct sl_span name = { 0 };
+        if (sl_span_split(&rest, '=', &name)) {
+            check_known(name, mistakes);
+        }
+    }
+    const char *path = sl_conf_lookup(source, "SLUICE_CONFIG");
+    if (path != NULL) {
+        read_file_lines(source, path, mistakes);
+    }
+}
+
+static void check_known(struct sl_span name, struct sl_buf *mistakes)
+{
+    if (!sl_span_starts_with(name, "SLUICE_")) {
+        return;
+    }
+    struct sl_span bare = name;
+    if (bare.bytes > 5 && memcmp(bare.data + bare.bytes - 5, "_FILE", 5) == 0) {
+        bare.bytes -= 5;
+    }
+    const char *nearest = NULL;
+    size_t nearest_edits = SUGGEST_EDITS_MAX + 1;
+    for (size_t i = 0; i < SL_COUNT(known_names); i++) {
+        if (sl_span_is(bare, known_names[i]) || sl_span_is(name, known_names[i])) {
+            return;
+        }
+        size_t edits = edits_between(bare, known_names[i]);
+        if (edits < nearest_edits) {
+            nearest_edits = edits;
+            nearest = known_names[i];
+        }
+    }
+    sl_buf_printf(mistakes, "%.*s: no program knows this name%s%s%s\n", SL_SPAN_ARGS(name),
+                  nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
+                  nearest == NULL ? "" : "?");
+}
+
+/* Levenshtein distance, for names of at most 63 bytes. */
+static size_t edits_between(struct sl_span a, const char *b)
+{
+    size_t row[64];
+    size_t b_bytes = strlen(b);
+    if (a.bytes >= SL_COUNT(row) || b_bytes >= SL_COUNT(row)) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= b_bytes; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a.bytes; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_bytes; j++) {
+            size_t above = row[j];
+            size_t best = diagonal + (a.data[i - 1] == b[j - 1] ? 0 : 1);
+            best = above + 1 < best ? above + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b_bytes];
+}
+
+static void read_file_lines(struct sl_conf_source *source, const char *path, struct sl_buf *mistakes)
+{
+    FILE *file = fopen(path, "re");
+    char *text = file == NULL ? NULL : calloc(1, FILE_BYTES_MAX);
+    if (text == NULL) {
+        sl_buf_printf(mistakes, "SLUICE_CONFIG: cannot read %s: %s\n", path, strerror(errno));
+        if (file != NULL) {
+            fclose(file);
+        }
+        return;
+    }
+    size_t bytes = fread(text, 1, FILE_BYTES_MAX, file);
+    fclose(file);
+    if (bytes == FILE_BYTES_MAX) {
+        sl_buf_printf(mistakes, "SLUICE_CONFIG: %s is larger than 64 KiB\n", path);
+    } else {
+        struct sl_span rest = sl_span_make(text, bytes);
+        struct sl_span line = { 0 };
+        for (size_t number = 1; sl_span_split(&rest, '\n', &line); number++) {
+            add_line(source, path, number, sl_span_trim(line), mistakes);
+        }
+    }
+    explicit_bzero(text, FILE_BYTES_MAX);
+    free(text);
+}
+
+static void add_line(struct sl_conf_source *source, const char *path, size_t number,
+                     struct sl_span line, struct sl_buf *mistakes)
+{
+    if (line.bytes == 0 || line.data[0] == '#') {
+        return;
+    }
+    struct sl_span value = line;
+    struct sl_span name = { 0 };
+    bool has_name = sl_span_split(&value, '=', &name) && value.data != NULL && name.bytes > 0;
+    if (!has_name) {
+        sl_buf_printf(mistakes, "%s:%zu: expected NAME=value\n", path, number);
+        return;
+    }
+    check_known(name, mistakes);
+    struct sl_conf_entry *grown =
+        source->entry_count >= ENTRIES_MAX
+            ? NULL
+            : reallocarray(source->entries, source->entry_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        sl_buf_printf(mistakes, "%s:%zu: more than %u lines\n", path, number, ENTRIES_MAX);
+        return;
+    }
+    source->entries = grown;
+    grown[source->entry_count] = (struct sl_conf_entry){
+        .name = strndup(name.data, name.bytes), .value = strndup(value.data, value.bytes)
+    };
+    source->entry_count++;
+}
+
+void sl_conf_source_done(struct sl_conf_source *source)
+{
+    for (size_t i = 0; i < source->entry_count; i++) {
+        free(source->entries[i].name);
+        if (source->entries[i].value != NULL) {
+            explicit_bzero(source->entries[i].value, strlen(source->entries[i].value));
+            free(source->entries[i].value);
+        }
+    }
+    free(source->entries);
+    *source = (struct sl_conf_source){ 0 };
+}
+
+const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (char *const *entry = source->environment; *entry != NULL; entry++) {
+        if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
+            return (*entry)[bytes + 1] == '\0' ? NULL : *entry + bytes + 1;
+        }
+    }
+    for (size_t i = 0; i < source->entry_count; i++) {
+        const struct sl_conf_entry *entry = &source->entries[i];
+        if (entry->name != NULL && entry->value != NULL && strcmp(entry->name, name) == 0) {
+            return entry->value[0] == '\0' ? NULL : entry->value;
+        }
+    }
+    return NULL;
+}
+
+void sl_conf_read(const struct sl_conf_key *keys, size_t count, const struct sl_conf_source *source,
+                  void *out, struct sl_buf *mistakes)
+{
+    for (size_t i = 0; i < count; i++) {
+        read_key(&keys[i], source, out, mistakes);
+    }
+}
+
+static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source, char *holder,
+                     struct sl_buf *mistakes)
+{
+    char *text = find_value(key, source, mistakes);
+    if (text == NULL) {
+        if (key->required) {
+            sl_buf_printf(mistakes, "%s: must be set: %s\n", key->env, key->help);
+        }
+        return;
+    }
+    void *field = holder + key->offset;
+    bool is_valid = false;
+    switch (key->type) {
+    case SL_CONF_TEXT:
+    case SL_CONF_SECRET:
+        *(char **)field = text;
+        return;
+    case SL_CONF_DURATION:
+    case SL_CONF_SIZE:
+    case SL_CONF_INT: {
+        int64_t number = 0;
+        int64_t bound = 0;
+        is_valid = parse_number(key->type, text, &number);
+        if (is_valid && key->min != NULL && parse_number(key->type, key->min, &bound) && number < bound) {
+            sl_buf_printf(mistakes, "%s: %s is below the minimum %s\n", key->env, text, key->min);
+        }
+        if (is_valid && key->max != NULL && parse_number(key->type, key->max, &bound) && number > bound) {
+            sl_buf_printf(mistakes, "%s: %s is above the maximum %s\n", key->env, text, key->max);
+        }
+        *(int64_t *)field = number;
+        break;
+    }
+    case SL_CONF_BOOL:
+        is_valid = parse_bool(text, field);
+        break;
+    case SL_CONF_CHOICE:
+        is_valid = parse_choice(key->choices, text, field);
+        break;
+    }
+    if (!is_valid) {
+        sl_buf_printf(mistakes, "%s: \"%s\" is not %s\n", key->env, text,
+                      key->type == SL_CONF_CHOICE ? key->choices : expected(key->type));
+    }
+    free(text);
+}
+
+/* A copy the caller frees; NULL when unset and without a fallback. */
+static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
+                        struct sl_buf *mistakes)
+{
+    const char *direct = sl_conf_lookup(source, key->env);
+    char file_name[96];
+    snprintf(file_name, sizeof file_name, "%s_FILE", key->env);
+    bool may_be_file = key->type == SL_CONF_TEXT || key->type == SL_CONF_SECRET;
+    const char *path = may_be_file ? sl_conf_lookup(source, file_name) : NULL;
+    if (direct != NULL && path != NULL) {
+        sl_buf_printf(mistakes, "%s: set together with %s; keep one\n", key->env, file_name);
+    }
+    if (direct != NULL) {
+        return strdup(direct);
+    }
+    if (path != NULL) {
+        return read_secret_file(file_name, path, mistakes);
+    }
+    return key->fallback == NULL ? NULL : strdup(key->fallback);
+}
+
+/* The file's bytes without trailing line ends. */
+static char *read_secret_file(const char *name, const char *path, struct sl_buf *mistakes)
+{
+    FILE *file = fopen(path, "re");
+    char *text = file == NULL ? NULL : calloc(1, FILE_BYTES_MAX);
+    if (text == NULL) {
+        sl_buf_printf(mistakes, "%s: cannot read %s: %s\n", name, path, strerror(errno));
+        if (file != NULL) {
+            fclose(file);
+        }
+        return NULL;
+    }
+    size_t bytes = fread(text, 1, FILE_BYTES_MAX - 1, file);
+    fclose(file);
+    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r')) {
+        text[--bytes] = '\0';
+    }
+    if (strlen(text) != bytes) {
+        sl_buf_printf(mistakes, "%s: %s holds a NUL byte\n", name, path);
+    }
+    return text;
+}
+
+static bool parse_number(enum sl_conf_type type, const char *text, int64_t *out_number)
+{
+    struct sl_span span = sl_span_of(text);
+    if (type == SL_CONF_DURATION) {
+        return sl_units_duration_ms(span, out_number);
+    }
+    if (type == SL_CONF_SIZE) {
+        return sl_units_size_bytes(span, out_number);
+    }
+    return sl_units_decimal(span, INT_DIGITS_MAX, out_number);
+}
+
+static bool parse_bool(const char *text, bool *out)
+{
+    static const char *const words[] = { "false", "true", "0", "1", "no", "yes", "off", "on" };
+    for (size_t i = 0; i < SL_COUNT(words); i++) {
+        if (strcasecmp(text, words[i]) == 0) {
+            *out = i % 2 == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_choice(const char *choices, const char *text, int *out_index)
+{
+    struct sl_span rest = sl_span_of(choices);
+    struct sl_span word = { 0 };
+    for (int i = 0; sl_span_split(&rest, '|', &word); i++) {
+        if (sl_span_is(word, text)) {
+            *out_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *expected(enum sl_conf_type type)
+{
+    switch (type) {
+    case SL_CONF_DURATION:
+        return "a duration with a unit, such as 250ms, 30s, 5m or 2h";
+    case SL_CONF_SIZE:
+        return "a size with a unit, such as 64KiB or 10MB";
+    case SL_CONF_INT:
+        return "a whole number";
+    case SL_CONF_BOOL:
+        return "true or false";
+    case SL_CONF_TEXT:
+    case SL_CONF_SECRET:
+    case SL_CONF_CHOICE:
+        return "a valid value";
+    }
+    return "a valid value";
+}
+
+void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].type != SL_CONF_TEXT && keys[i].type != SL_CONF_SECRET) {
+            continue;
+        }
+        char **text = (char **)(void *)((char *)holder + keys[i].offset);
+        if (*text != NULL) {
+            explicit_bzero(*text, strlen(*text));
+            free(*text);
+            *text = NULL;
+        }
+    }
+}
+
+void sl_conf_help(const struct sl_conf_key *keys, size_t count, struct sl_buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sl_conf_key *key = &keys[i];
+        sl_buf_printf(out, "  %-32s %s", key->env, key->help);
+        if (key->choices != NULL) {
+            sl_buf_printf(out, " (%s)", key->choices);
+        }
+        if (key->required) {
+            sl_buf_append_text(out, " [required]");
+        } else if (key->fallback != NULL) {
+            sl_buf_printf(out, " [%s]", key->fallback);
+        }
+        sl_buf_append_char(out, '\n');
+    }
+}
+
+bool sl_conf_verdict(const struct sl_buf *mistakes, struct sl_err *err)
+{
+    if (mistakes->used_bytes == 0) {
+        return true;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < mistakes->used_bytes; i++) {
+        count += mistakes->data[i] == '\n' ? 1 : 0;
+    }
+    fprintf(stderr, "configuration: %zu mistake%s\n", count, count == 1 ? "" : "s");
+    struct sl_span rest = sl_buf_span(mistakes);
+    struct sl_span line = { 0 };
+    while (sl_span_split(&rest, '\n', &line)) {
+        if (line.bytes > 0) {
+            fprintf(stderr, "  %.*s\n", SL_SPAN_ARGS(line));
+        }
+    }
+    return sl_fail(err, SL_E_CONFIG, "the configuration has %zu mistake%s; nothing was started", count,
+                   count == 1 ? "" : "s");
+}

@@ -1,0 +1,88 @@
+/*
+ * conf - configuration as data: environment first, then an optional file, then the fallback.
+ *
+ * A program lists its keys in <program>/config.def; struct, parser, range check and help come from that list:
+ *
+ *     SL_CONF(confirm_timeout, DURATION, .env = "SLUICE_CONFIRM_TIMEOUT", .fallback = "2s",
+ *             .min = "10ms", .max = "4s", .help = "longest wait for a publisher confirm")
+ *
+ * Every mistake is appended to one buffer, so that a start fails once with all of them. <NAME>_FILE reads the value of a TEXT
+ * or SECRET key from a file. SLUICE_CONFIG names a file of NAME=value lines. A SLUICE_* name that no program knows is a mistake.
+ * Refuses: bare numbers where a unit is needed; printing a secret.
+ * Threads: read once at start; the result is const for everyone else.
+ */
+#ifndef SHARED_CONF_H
+#define SHARED_CONF_H
+
+#include <stdint.h>
+
+#include "shared/buf.h"
+
+enum sl_conf_type {
+    SL_CONF_TEXT,     /* char *, owned; NULL when unset */
+    SL_CONF_SECRET,   /* char *, owned, wiped; never printed; NULL when unset */
+    SL_CONF_DURATION, /* int64_t milliseconds */
+    SL_CONF_SIZE,     /* int64_t bytes */
+    SL_CONF_INT,      /* int64_t */
+    SL_CONF_BOOL,     /* bool: true|false|1|0|yes|no|on|off */
+    SL_CONF_CHOICE,   /* int: index into the words of .choices */
+};
+
+#define SL_CONF_C_TEXT     char *
+#define SL_CONF_C_SECRET   char *
+#define SL_CONF_C_DURATION int64_t
+#define SL_CONF_C_SIZE     int64_t
+#define SL_CONF_C_INT      int64_t
+#define SL_CONF_C_BOOL     bool
+#define SL_CONF_C_CHOICE   int
+
+/* `#define SL_CONF SL_CONF_FIELD` before including a .def declares the struct's fields. */
+#define SL_CONF_FIELD(field, TYPE, ...) SL_CONF_C_##TYPE field;
+/* `#define SL_CONF(f, T, ...) SL_CONF_ROW(struct x, f, T, __VA_ARGS__)` makes the table. */
+#define SL_CONF_ROW(holder, field, TYPE, ...)                                                      \
+    { .offset = offsetof(holder, field), .type = SL_CONF_##TYPE, __VA_ARGS__ },
+
+struct sl_conf_key {
+    size_t offset; /* of the field in the program's struct */
+    enum sl_conf_type type;
+    const char *env;      /* name in the environment and in the file */
+    const char *fallback; /* NULL: unset (text), zero (others) */
+    const char *min;      /* written like a value; NULL: no bound */
+    const char *max;
+    const char *choices; /* CHOICE: words separated by '|' */
+    const char *help;
+    bool required;
+};
+
+struct sl_conf_entry {
+    char *name;
+    char *value;
+};
+
+struct sl_conf_source {
+    char *const *environment; /* borrowed, NULL-terminated NAME=value */
+    struct sl_conf_entry *entries; /* owned: the file's lines */
+    size_t entry_count;
+};
+
+/* Opens the file named by SLUICE_CONFIG, if any, and reports SLUICE_* names that no program knows. */
+void sl_conf_source_init(struct sl_conf_source *source, char *const *environment,
+                         struct sl_buf *mistakes);
+void sl_conf_source_done(struct sl_conf_source *source);
+
+/* Fills the struct at `out`. Appends "NAME: what is wrong and what is expected\n" per mistake. */
+void sl_conf_read(const struct sl_conf_key *keys, size_t count, const struct sl_conf_source *source,
+                  void *out, struct sl_buf *mistakes);
+/* Frees and wipes what sl_conf_read allocated; accepts a zeroed struct. */
+void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder);
+
+/* The value of a name in environment or file; NULL when unset. Empty counts as unset. */
+const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name);
+
+/* Appends the table of keys for --help. */
+void sl_conf_help(const struct sl_conf_key *keys, size_t count, struct sl_buf *out);
+
+/* err gets every mistake ("configuration: N mistakes"), the full list goes to stderr. False when there is any. */
+bool sl_conf_verdict(const struct sl_buf *mistakes, struct sl_err *err) SL_MUST;
+
+#endif
