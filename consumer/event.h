@@ -1,0 +1,33 @@
+/*
+ * event - one delivery on its way into Postgres.
+ *
+ * Owned by the batch it is in: spans borrow from the batch's arena, which outlives every use.
+ * Threads: one worker.
+ */
+#ifndef CONSUMER_EVENT_H
+#define CONSUMER_EVENT_H
+
+#include "shared/envelope.h"
+#include "shared/json.h"
+
+enum con_verdict {
+    CON_PENDING,   /* not decided yet */
+    CON_APPLIED,   /* changed state */
+    CON_STALE,     /* older than what is stored: recorded, no change */
+    CON_IGNORED,   /* nothing to do with it but keep the bytes */
+    CON_DUPLICATE, /* the inbox has it already: acked, no second row */
+    CON_DEAD,      /* can never pass: dead letter with `why` */
+};
+/* Word in sluice_inbox.verdict and in metrics. */
+const char *con_verdict_name(enum con_verdict verdict);
+
+struct con_event {
+    uint64_t tag;              /* delivery tag on the worker's consuming link */
+    struct sl_envelope envelope;
+    struct sl_span bytes;      /* the whole message body, for a dead letter */
+    const struct sl_json *json; /* of envelope.body; NULL when it is not JSON */
+    enum con_verdict verdict;
+    struct sl_err why;         /* when DEAD */
+};
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * envelope - one event as it travels through the broker: a MessagePack map around the received bytes.
+ *
+ * Law: schemas/envelope.md. Unknown keys are skipped; an unknown version is SL_E_EVENT_VERSION; the body is never re-serialised.
+ * Sizes are checked before the MessagePack library sees a byte (a five-byte header can ask it for gigabytes).
+ * The only file that includes msgpack.
+ * Threads: no shared state.
+ */
+#ifndef SHARED_ENVELOPE_H
+#define SHARED_ENVELOPE_H
+
+#include <stdint.h>
+
+#include "shared/buf.h"
+
+#define SL_ENVELOPE_VERSION   1
+#define SL_EVENT_ID_BYTES_MAX 255u
+#define SL_EVENT_TYPE_BYTES_MAX 255u
+#define SL_EVENT_BODY_BYTES_MAX (1024u * 1024u)
+/* Body plus all other fields at their limits. */
+#define SL_ENVELOPE_BYTES_MAX (SL_EVENT_BODY_BYTES_MAX + 8192u)
+
+struct sl_envelope {
+    struct sl_span id;      /* never empty */
+    struct sl_span source;  /* "stripe" */
+    struct sl_span type;    /* "invoice.paid", "unparsed" */
+    struct sl_span account; /* "" for the own account */
+    bool livemode;
+    struct sl_span object;  /* id of the object it is about; absent when unknown */
+    int64_t occurred_at_s;  /* the provider's created; 0 when unknown */
+    int64_t received_at_us;
+    struct sl_span content_type; /* of the body, as received; absent when it was */
+    struct sl_span body;    /* the received bytes */
+};
+
+bool sl_envelope_encode(const struct sl_envelope *envelope, struct sl_buf *out, struct sl_err *err) SL_MUST;
+/* out_envelope borrows from bytes. SL_E_EVENT_MALFORMED or SL_E_EVENT_VERSION. */
+bool sl_envelope_decode(struct sl_span bytes, struct sl_envelope *out_envelope, struct sl_err *err) SL_MUST;
+
+#endif

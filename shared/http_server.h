@@ -1,0 +1,79 @@
+/*
+ * http_server - connections, deadlines and limits around http_parse; one per loop.
+ *
+ * Hands each complete request to one handler, which may answer at once or later; answers go out in order. When the client has gone
+ * away the answer is dropped, the event it carried goes on. One request at a time per connection is handed out (pipelined ones wait
+ * in the read buffer).
+ * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading), head time, body time and rate, total time, write time
+ * (408 or close), connections overall, in-flight requests (503 + Retry-After). Unframed or ambiguous requests: 400 and close.
+ * Refuses: routing, policy, knowledge of what is posted.
+ * Threads: belongs to its loop.
+ */
+#ifndef SHARED_HTTP_SERVER_H
+#define SHARED_HTTP_SERVER_H
+
+#include "shared/http_parse.h"
+#include "shared/loop.h"
+
+struct sl_http_server;
+struct sl_http_request; /* lives from the handler call until sl_http_reply */
+
+struct sl_http_limits {
+    size_t body_bytes_max;
+    size_t connections_max;
+    size_t inflight_max;     /* requests handed out and not answered */
+    int64_t head_ms;         /* first byte to end of head */
+    int64_t body_ms;         /* end of head to end of body */
+    int64_t idle_ms;         /* keep-alive without a byte */
+    int64_t write_ms;        /* answer to last byte taken by the kernel */
+};
+/* Limits of DESIGN: 1 MiB, 10,000 connections, 4,096 in flight, 5 s, 10 s, 75 s, 5 s. */
+extern const struct sl_http_limits sl_http_limits_default;
+
+struct sl_http_server_opts {
+    struct sl_loop *loop;
+    const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80", ":8080" */
+    bool reuse_port;    /* several loops on one address */
+    struct sl_http_limits limits;
+    /* Must lead to exactly one sl_http_reply, now or later. */
+    void (*on_request)(struct sl_http_request *request, void *arg);
+    /* Requests answered without the handler (bad framing, limits): for metrics; why is a constant phrase. May be NULL. */
+    void (*on_refused)(int status, const char *why, void *arg);
+    void *arg;
+};
+
+struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts, struct sl_err *err) SL_MUST;
+/* Closes the listener and every connection at once. Unanswered requests stay valid until their reply. Accepts NULL. */
+void sl_http_server_free(struct sl_http_server *server);
+
+/* Stops accepting; connections close after their current answer, idle ones at once. on_drained runs when the last is gone. */
+void sl_http_server_drain(struct sl_http_server *server, void (*on_drained)(void *), void *arg);
+
+/* The port in use (for listen addresses with port 0). */
+unsigned sl_http_server_port(const struct sl_http_server *server);
+size_t sl_http_server_connections(const struct sl_http_server *server);
+
+/* All borrowed until sl_http_reply. */
+const struct sl_http_head *sl_http_request_head(const struct sl_http_request *request);
+struct sl_span sl_http_request_body(const struct sl_http_request *request);
+/* Wall clock at the request's first byte, microseconds. */
+int64_t sl_http_request_received_us(const struct sl_http_request *request);
+/* Monotonic clock at the request's first byte, microseconds. */
+int64_t sl_http_request_started_us(const struct sl_http_request *request);
+/* Peer address as text, "127.0.0.1". */
+const char *sl_http_request_peer(const struct sl_http_request *request);
+
+struct sl_http_reply {
+    int status;
+    const char *content_type; /* NULL: "application/json" */
+    struct sl_span body;      /* copied */
+    unsigned retry_after_s;   /* 0: no Retry-After */
+    const char *allow;        /* Allow, for 405; NULL: none */
+    bool close;               /* close the connection after this answer */
+};
+/* Ends the request. */
+void sl_http_reply(struct sl_http_request *request, const struct sl_http_reply *reply);
+
+SL_DEFINE_AUTO(struct sl_http_server *, sl_http_server_free)
+
+#endif
