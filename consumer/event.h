@@ -22,12 +22,12 @@ enum con_verdict {
 const char *con_verdict_name(enum con_verdict verdict);
 
 struct con_event {
-    uint64_t tag;              /* delivery tag on the worker's consuming link */
+    uint64_t tag; /* delivery tag on the worker's consuming link */
     struct sl_envelope envelope;
-    struct sl_span bytes;      /* the whole message body, for a dead letter */
+    struct sl_span bytes;       /* the whole message body, for a dead letter */
     const struct sl_json *json; /* of envelope.body; NULL when it is not JSON */
     enum con_verdict verdict;
-    struct sl_err why;         /* when DEAD */
+    struct sl_err why; /* when DEAD */
 };
 
 #endif

@@ -32,8 +32,8 @@ enum sl_publish_outcome {
     SL_PUBLISH_CONFIRMED,
     SL_PUBLISH_RETURNED, /* no queue took it */
     SL_PUBLISH_NACKED,
-    SL_PUBLISH_TIMEOUT,  /* no confirm within confirm_ms: unknown */
-    SL_PUBLISH_LOST,     /* the connection or channel ended first: unknown */
+    SL_PUBLISH_TIMEOUT, /* no confirm within confirm_ms: unknown */
+    SL_PUBLISH_LOST,    /* the connection or channel ended first: unknown */
 };
 const char *sl_publish_outcome_name(enum sl_publish_outcome outcome);
 
@@ -46,9 +46,9 @@ struct sl_amqp_header {
 
 struct sl_amqp_message {
     const char *exchange;
-    struct sl_span routing_key;  /* <= 255 bytes */
-    struct sl_span message_id;   /* <= 255 bytes */
-    struct sl_span type;         /* <= 255 bytes; longer ones are left out */
+    struct sl_span routing_key; /* <= 255 bytes */
+    struct sl_span message_id;  /* <= 255 bytes */
+    struct sl_span type;        /* <= 255 bytes; longer ones are left out */
     struct sl_span content_type;
     struct sl_span app_id;
     int64_t timestamp_s; /* 0: none */
@@ -66,28 +66,34 @@ struct sl_amqp_delivery {
 struct sl_amqp_link_opts {
     struct sl_loop *loop;
     const struct sl_amqp_url *url; /* borrowed for the link's life */
-    const char *connection_name;   /* "sluice-publisher/host/pid", shown by the broker's own tools */
-    bool confirms;                 /* confirm.select after the channel is open */
-    int64_t attempt_ms;            /* TCP connect to channel open, per host; default 5 s */
-    int64_t confirm_ms;            /* longest wait for a confirm; default 2 s */
-    int64_t heartbeat_s;           /* offered; default 10 */
-    size_t publishes_max;          /* unsettled at once; default 4096 */
-    size_t message_bytes_max;      /* inbound; a larger delivery ends the connection; default SL_ENVELOPE_BYTES_MAX + 4 KiB */
+    const char *connection_name; /* "sluice-publisher/host/pid", shown by the broker's own tools */
+    bool confirms;               /* confirm.select after the channel is open */
+    int64_t attempt_ms;          /* TCP connect to channel open, per host; default 5 s */
+    int64_t confirm_ms;          /* longest wait for a confirm; default 2 s */
+    int64_t heartbeat_s;         /* offered; default 10 */
+    size_t publishes_max;        /* unsettled at once; default 4096 */
+    size_t
+        message_bytes_max; /* inbound; a larger delivery ends the connection; default SL_ENVELOPE_BYTES_MAX + 4 KiB */
 
     void *arg;
     /* Any of these may be NULL. Called from the loop, never from inside a call the owner makes. */
     void (*on_up)(struct sl_amqp_link *link, void *arg);
     /* Also after a failed attempt; wait_ms is the pause before the next one. */
-    void (*on_down)(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms, void *arg);
-    void (*on_blocked)(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg);
-    void (*on_settled)(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome, void *arg);
-    void (*on_delivery)(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery, void *arg);
+    void (*on_down)(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
+                    void *arg);
+    void (*on_blocked)(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason,
+                       void *arg);
+    void (*on_settled)(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
+                       void *arg);
+    void (*on_delivery)(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
+                        void *arg);
     /* The broker cancelled our consumer (its queue is gone): the link goes down after this. */
     void (*on_cancelled)(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg);
 };
 
 /* Starts connecting on the next turn of the loop. Zero numbers mean the defaults named above. */
-struct sl_amqp_link *sl_amqp_link_new(const struct sl_amqp_link_opts *opts, struct sl_err *err) SL_MUST;
+struct sl_amqp_link *sl_amqp_link_new(const struct sl_amqp_link_opts *opts,
+                                      struct sl_err *err) SL_MUST;
 /* Closes at once (channel.close and connection.close are sent when possible). No callback runs any more. Accepts NULL. */
 void sl_amqp_link_free(struct sl_amqp_link *link);
 enum sl_amqp_state sl_amqp_link_state(const struct sl_amqp_link *link);
@@ -99,29 +105,37 @@ size_t sl_amqp_link_inflight(const struct sl_amqp_link *link);
  * Sends persistent + mandatory. True: on_settled will be called exactly once with cookie (only when confirms are on). False: nothing was sent
  * (SL_E_AMQP_NOT_UP while not UP or blocked, SL_E_LIMIT at publishes_max or for oversized fields).
  */
-bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *message, uint64_t cookie,
-                     struct sl_err *err) SL_MUST;
+bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *message,
+                     uint64_t cookie, struct sl_err *err) SL_MUST;
 
 /* basic.qos(prefetch, global=false) and basic.consume(consumer_tag = queue). Repeat after each on_up. */
-bool sl_amqp_consume(struct sl_amqp_link *link, const char *queue, uint16_t prefetch, struct sl_err *err) SL_MUST;
+bool sl_amqp_consume(struct sl_amqp_link *link, const char *queue, uint16_t prefetch,
+                     struct sl_err *err) SL_MUST;
 /* basic.cancel of our own consumer; deliveries already on the way still arrive. */
 bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *queue, struct sl_err *err) SL_MUST;
 /* Acknowledgements of an earlier connection's tags must not be sent: the owner forgets its deliveries on on_down. */
-bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple, struct sl_err *err) SL_MUST;
-bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool requeue, struct sl_err *err) SL_MUST;
+bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple,
+                 struct sl_err *err) SL_MUST;
+bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool requeue,
+                  struct sl_err *err) SL_MUST;
 
 /*
  * Declarations, for topology. One at a time: on_done runs once with err NULL or the broker's refusal (SL_E_AMQP_NOT_FOUND for 404,
  * SL_E_AMQP_PRECONDITION for 406, SL_E_AMQP_REFUSED for others), after which the link reconnects by itself (a refusal closes the channel).
  */
-enum sl_amqp_declare_kind { SL_AMQP_DECLARE_EXCHANGE, SL_AMQP_DECLARE_QUEUE, SL_AMQP_BIND_QUEUE, SL_AMQP_BIND_EXCHANGE };
+enum sl_amqp_declare_kind {
+    SL_AMQP_DECLARE_EXCHANGE,
+    SL_AMQP_DECLARE_QUEUE,
+    SL_AMQP_BIND_QUEUE,
+    SL_AMQP_BIND_EXCHANGE
+};
 struct sl_amqp_declare {
     enum sl_amqp_declare_kind kind;
-    bool passive;              /* only ask whether it exists */
-    const char *name;          /* exchange or queue; for bindings the destination */
-    const char *type;          /* exchange type */
-    const char *source;        /* bindings: the exchange bound to */
-    const char *routing_key;   /* bindings */
+    bool passive;            /* only ask whether it exists */
+    const char *name;        /* exchange or queue; for bindings the destination */
+    const char *type;        /* exchange type */
+    const char *source;      /* bindings: the exchange bound to */
+    const char *routing_key; /* bindings */
     const struct sl_amqp_header *arguments;
     size_t argument_count;
 };
@@ -130,7 +144,8 @@ struct sl_amqp_declared {
     uint32_t consumer_count; /* queues */
 };
 bool sl_amqp_declare(struct sl_amqp_link *link, const struct sl_amqp_declare *declare,
-                     void (*on_done)(struct sl_amqp_link *link, const struct sl_amqp_declared *declared,
+                     void (*on_done)(struct sl_amqp_link *link,
+                                     const struct sl_amqp_declared *declared,
                                      const struct sl_err *err, void *arg),
                      void *arg, struct sl_err *err) SL_MUST;
 

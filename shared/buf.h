@@ -13,7 +13,8 @@
 #include "shared/span.h"
 
 struct sl_buf {
-    char *data;        /* NULL until the first append; always NUL-terminated behind used_bytes once allocated */
+    char *
+        data; /* NULL until the first append; always NUL-terminated behind used_bytes once allocated */
     size_t used_bytes;
     size_t room_bytes; /* allocated, without the terminator */
     size_t bytes_max;  /* ceiling; 0 is a buffer that was never initialised and takes nothing */

@@ -7,9 +7,9 @@
 
 #include "shared/units.h"
 
-#define FILE_BYTES_MAX  (64u * 1024u)
-#define ENTRIES_MAX     256u
-#define INT_DIGITS_MAX  15u
+#define FILE_BYTES_MAX    (64u * 1024u)
+#define ENTRIES_MAX       256u
+#define INT_DIGITS_MAX    15u
 #define SUGGEST_EDITS_MAX 3u
 
 /* Every SLUICE_* name of every program's config.def, collected by the build. */
@@ -17,13 +17,14 @@ static const char *const known_names[] = {
 #include "config_names.inc"
 };
 
-static void read_file_lines(struct sl_conf_source *source, const char *path, struct sl_buf *mistakes);
+static void read_file_lines(struct sl_conf_source *source, const char *path,
+                            struct sl_buf *mistakes);
 static void add_line(struct sl_conf_source *source, const char *path, size_t number,
                      struct sl_span line, struct sl_buf *mistakes);
 static void check_known(struct sl_span name, struct sl_buf *mistakes);
 static size_t edits_between(struct sl_span a, const char *b);
-static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source, char *holder,
-                     struct sl_buf *mistakes);
+static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source,
+                     char *holder, struct sl_buf *mistakes);
 static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
                         struct sl_buf *mistakes);
 static char *read_secret_file(const char *name, const char *path, struct sl_buf *mistakes);
@@ -101,7 +102,8 @@ static size_t edits_between(struct sl_span a, const char *b)
     return row[b_bytes];
 }
 
-static void read_file_lines(struct sl_conf_source *source, const char *path, struct sl_buf *mistakes)
+static void read_file_lines(struct sl_conf_source *source, const char *path,
+                            struct sl_buf *mistakes)
 {
     FILE *file = fopen(path, "re");
     char *text = file == NULL ? NULL : calloc(1, FILE_BYTES_MAX);
@@ -150,9 +152,9 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
         return;
     }
     source->entries = grown;
-    grown[source->entry_count] = (struct sl_conf_entry){
-        .name = strndup(name.data, name.bytes), .value = strndup(value.data, value.bytes)
-    };
+    grown[source->entry_count] =
+        (struct sl_conf_entry){ .name = strndup(name.data, name.bytes),
+                                .value = strndup(value.data, value.bytes) };
     source->entry_count++;
 }
 
@@ -194,8 +196,8 @@ void sl_conf_read(const struct sl_conf_key *keys, size_t count, const struct sl_
     }
 }
 
-static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source, char *holder,
-                     struct sl_buf *mistakes)
+static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source,
+                     char *holder, struct sl_buf *mistakes)
 {
     char *text = find_value(key, source, mistakes);
     if (text == NULL) {
@@ -217,10 +219,12 @@ static void read_key(const struct sl_conf_key *key, const struct sl_conf_source 
         int64_t number = 0;
         int64_t bound = 0;
         is_valid = parse_number(key->type, text, &number);
-        if (is_valid && key->min != NULL && parse_number(key->type, key->min, &bound) && number < bound) {
+        if (is_valid && key->min != NULL && parse_number(key->type, key->min, &bound) &&
+            number < bound) {
             sl_buf_printf(mistakes, "%s: %s is below the minimum %s\n", key->env, text, key->min);
         }
-        if (is_valid && key->max != NULL && parse_number(key->type, key->max, &bound) && number > bound) {
+        if (is_valid && key->max != NULL && parse_number(key->type, key->max, &bound) &&
+            number > bound) {
             sl_buf_printf(mistakes, "%s: %s is above the maximum %s\n", key->env, text, key->max);
         }
         *(int64_t *)field = number;
@@ -389,6 +393,6 @@ bool sl_conf_verdict(const struct sl_buf *mistakes, struct sl_err *err)
             fprintf(stderr, "  %.*s\n", SL_SPAN_ARGS(line));
         }
     }
-    return sl_fail(err, SL_E_CONFIG, "the configuration has %zu mistake%s; nothing was started", count,
-                   count == 1 ? "" : "s");
+    return sl_fail(err, SL_E_CONFIG, "the configuration has %zu mistake%s; nothing was started",
+                   count, count == 1 ? "" : "s");
 }

@@ -60,7 +60,7 @@ struct sl_conf_entry {
 };
 
 struct sl_conf_source {
-    char *const *environment; /* borrowed, NULL-terminated NAME=value */
+    char *const *environment;      /* borrowed, NULL-terminated NAME=value */
     struct sl_conf_entry *entries; /* owned: the file's lines */
     size_t entry_count;
 };

@@ -13,8 +13,8 @@
 
 #include "shared/buf.h"
 
-#define SL_ENVELOPE_VERSION   1
-#define SL_EVENT_ID_BYTES_MAX 255u
+#define SL_ENVELOPE_VERSION     1
+#define SL_EVENT_ID_BYTES_MAX   255u
 #define SL_EVENT_TYPE_BYTES_MAX 255u
 #define SL_EVENT_BODY_BYTES_MAX (1024u * 1024u)
 /* Body plus all other fields at their limits. */
@@ -26,15 +26,17 @@ struct sl_envelope {
     struct sl_span type;    /* "invoice.paid", "unparsed" */
     struct sl_span account; /* "" for the own account */
     bool livemode;
-    struct sl_span object;  /* id of the object it is about; absent when unknown */
-    int64_t occurred_at_s;  /* the provider's created; 0 when unknown */
+    struct sl_span object; /* id of the object it is about; absent when unknown */
+    int64_t occurred_at_s; /* the provider's created; 0 when unknown */
     int64_t received_at_us;
     struct sl_span content_type; /* of the body, as received; absent when it was */
-    struct sl_span body;    /* the received bytes */
+    struct sl_span body;         /* the received bytes */
 };
 
-bool sl_envelope_encode(const struct sl_envelope *envelope, struct sl_buf *out, struct sl_err *err) SL_MUST;
+bool sl_envelope_encode(const struct sl_envelope *envelope, struct sl_buf *out,
+                        struct sl_err *err) SL_MUST;
 /* out_envelope borrows from bytes. SL_E_EVENT_MALFORMED or SL_E_EVENT_VERSION. */
-bool sl_envelope_decode(struct sl_span bytes, struct sl_envelope *out_envelope, struct sl_err *err) SL_MUST;
+bool sl_envelope_decode(struct sl_span bytes, struct sl_envelope *out_envelope,
+                        struct sl_err *err) SL_MUST;
 
 #endif

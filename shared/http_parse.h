@@ -26,8 +26,8 @@ struct sl_http_field {
 
 struct sl_http_head {
     struct sl_span method;
-    struct sl_span path;  /* of the target, before '?'; not decoded */
-    struct sl_span query; /* behind '?'; absent when there is none */
+    struct sl_span path;    /* of the target, before '?'; not decoded */
+    struct sl_span query;   /* behind '?'; absent when there is none */
     unsigned minor_version; /* 0 or 1 */
     bool keep_alive;        /* what the client asks for */
     bool expects_continue;
@@ -44,8 +44,8 @@ enum sl_http_parse { SL_HTTP_MORE, SL_HTTP_DONE, SL_HTTP_BAD };
  * Parses one request head at the start of bytes. DONE: *out_head borrows from bytes, *out_used is the head's length. MORE: call again with
  * more bytes. BAD: *out_status is the answer (400, 414, 431, 501, 505) after which the connection must be closed; *out_why a constant phrase.
  */
-enum sl_http_parse sl_http_parse_head(struct sl_span bytes, struct sl_http_head *out_head, size_t *out_used,
-                                      int *out_status, const char **out_why);
+enum sl_http_parse sl_http_parse_head(struct sl_span bytes, struct sl_http_head *out_head,
+                                      size_t *out_used, int *out_status, const char **out_why);
 
 /* First field of that name, absent when there is none. */
 struct sl_span sl_http_field(const struct sl_http_head *head, const char *name);

@@ -21,11 +21,11 @@ struct sl_http_request; /* lives from the handler call until sl_http_reply */
 struct sl_http_limits {
     size_t body_bytes_max;
     size_t connections_max;
-    size_t inflight_max;     /* requests handed out and not answered */
-    int64_t head_ms;         /* first byte to end of head */
-    int64_t body_ms;         /* end of head to end of body */
-    int64_t idle_ms;         /* keep-alive without a byte */
-    int64_t write_ms;        /* answer to last byte taken by the kernel */
+    size_t inflight_max; /* requests handed out and not answered */
+    int64_t head_ms;     /* first byte to end of head */
+    int64_t body_ms;     /* end of head to end of body */
+    int64_t idle_ms;     /* keep-alive without a byte */
+    int64_t write_ms;    /* answer to last byte taken by the kernel */
 };
 /* Limits of DESIGN: 1 MiB, 10,000 connections, 4,096 in flight, 5 s, 10 s, 75 s, 5 s. */
 extern const struct sl_http_limits sl_http_limits_default;
@@ -42,7 +42,8 @@ struct sl_http_server_opts {
     void *arg;
 };
 
-struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts, struct sl_err *err) SL_MUST;
+struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts,
+                                          struct sl_err *err) SL_MUST;
 /* Closes the listener and every connection at once. Unanswered requests stay valid until their reply. Accepts NULL. */
 void sl_http_server_free(struct sl_http_server *server);
 

@@ -18,6 +18,7 @@ struct sl_ini_visitor {
 };
 
 /* Spans borrow from text. Mistakes are appended one per line. */
-void sl_ini_read(struct sl_span text, const char *file, const struct sl_ini_visitor *visitor, struct sl_buf *mistakes);
+void sl_ini_read(struct sl_span text, const char *file, const struct sl_ini_visitor *visitor,
+                 struct sl_buf *mistakes);
 
 #endif

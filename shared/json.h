@@ -35,12 +35,13 @@ enum sl_json_type {
 
 struct sl_json {
     enum sl_json_type type;
-    bool is_true;            /* BOOL */
-    bool is_opened;          /* ARRAY, OBJECT: children are present (not below depth_max) */
-    struct sl_span key;      /* raw text between the quotes, escapes not decoded; absent in arrays and at the root */
-    struct sl_span raw;      /* the whole value as received, without surrounding white space */
-    struct sl_json *first;   /* first child */
-    struct sl_json *next;    /* next sibling */
+    bool is_true;   /* BOOL */
+    bool is_opened; /* ARRAY, OBJECT: children are present (not below depth_max) */
+    struct sl_span
+        key; /* raw text between the quotes, escapes not decoded; absent in arrays and at the root */
+    struct sl_span raw;    /* the whole value as received, without surrounding white space */
+    struct sl_json *first; /* first child */
+    struct sl_json *next;  /* next sibling */
     size_t child_count;
 };
 
@@ -55,8 +56,9 @@ void sl_json_parser_free(struct sl_json_parser *parser);
  * depth_max >= 1; nodes_max bounds the tree. Returns the root, or NULL: SL_E_JSON_MALFORMED (not JSON, not UTF-8, trailing bytes),
  * SL_E_LIMIT (nodes_max), SL_E_MEMORY. Text inside containers that are not opened is only checked for balance and UTF-8.
  */
-struct sl_json *sl_json_parse(struct sl_json_parser *parser, struct sl_arena *arena, struct sl_span text,
-                              unsigned depth_max, size_t nodes_max, struct sl_err *err) SL_MUST;
+struct sl_json *sl_json_parse(struct sl_json_parser *parser, struct sl_arena *arena,
+                              struct sl_span text, unsigned depth_max, size_t nodes_max,
+                              struct sl_err *err) SL_MUST;
 
 /* Child by key (compared raw, so for keys without escapes; the last duplicate); NULL when value is NULL, not an object or has none. */
 const struct sl_json *sl_json_get(const struct sl_json *object, const char *key);

@@ -7,7 +7,8 @@
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
 static void begin_value(struct sl_json_writer *json, const char *key);
-static void append_escaped(struct sl_buf *out, uint32_t code_point, const char *raw, unsigned bytes);
+static void append_escaped(struct sl_buf *out, uint32_t code_point, const char *raw,
+                           unsigned bytes);
 
 void sl_json_object_begin(struct sl_json_writer *json)
 {

@@ -50,7 +50,8 @@ struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err)
         return NULL;
     }
     log->opts = *opts;
-    log->as_text = opts->format == SL_LOG_TEXT || (opts->format == SL_LOG_AUTO && isatty(opts->fd) == 1);
+    log->as_text =
+        opts->format == SL_LOG_TEXT || (opts->format == SL_LOG_AUTO && isatty(opts->fd) == 1);
     atomic_store(&log->level, (int)opts->level);
     char host[64] = "";
     if (gethostname(host, sizeof host - 1) != 0) {
@@ -184,7 +185,8 @@ static void format_json(const struct sl_log *log, enum sl_level level, const cha
         switch (fields->kind) {
         case SL_FIELD_TEXT:
             if (value.data != NULL) {
-                value.bytes = value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
+                value.bytes =
+                    value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
                 sl_json_put_text(&json, fields->key, value);
             }
             break;
@@ -213,7 +215,8 @@ static void format_text(enum sl_level level, const char *event, const char *msg,
         sl_buf_printf(out, "  %s=", fields->key);
         if (fields->kind == SL_FIELD_TEXT) {
             struct sl_span value = fields->text;
-            value.bytes = value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
+            value.bytes =
+                value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
             sl_json_append_quoted(out, value);
         } else if (fields->kind == SL_FIELD_INT) {
             sl_buf_printf(out, "%lld", (long long)fields->number);

@@ -50,7 +50,7 @@ static inline struct sl_field sl_bool(const char *key, bool value)
 struct sl_log;
 
 struct sl_log_opts {
-    const char *service;  /* SERVICE_NAME or the program's name; borrowed for the log's life */
+    const char *service; /* SERVICE_NAME or the program's name; borrowed for the log's life */
     const char *version;
     enum sl_level level;
     enum sl_log_format format; /* AUTO: text on a terminal, else JSON */

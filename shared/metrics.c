@@ -22,15 +22,17 @@ struct family {
 
 static const struct family families[SL_M_COUNT] = {
 #define SL_METRIC(id, kind_, name_, label1_, label2_, help_)                                       \
-    [SL_M_##id] = { .kind = kind_, .name = (name_), .label1 = (label1_), .label2 = (label2_),      \
-                    .help = (help_) },
+    [SL_M_##id] = {                                                                                \
+        .kind = kind_, .name = (name_), .label1 = (label1_), .label2 = (label2_), .help = (help_)  \
+    },
 #include "shared/metrics.def"
 #undef SL_METRIC
 };
 
 /* OpenTelemetry's advised bounds with two below. */
-static const int64_t bucket_us[] = { 1000,   2500,   5000,    10000,   25000,   50000,   75000,   100000,
-                                     250000, 500000, 750000,  1000000, 2500000, 5000000, 7500000, 10000000 };
+static const int64_t bucket_us[] = { 1000,    2500,    5000,    10000,   25000,  50000,
+                                     75000,   100000,  250000,  500000,  750000, 1000000,
+                                     2500000, 5000000, 7500000, 10000000 };
 #define BUCKETS (SL_COUNT(bucket_us) + 1) /* the last one is +Inf */
 
 struct sl_series {
@@ -79,8 +81,8 @@ void sl_metrics_free(struct sl_metrics *metrics)
     free(metrics);
 }
 
-struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric id, const char *label1,
-                                    const char *label2)
+struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric id,
+                                    const char *label1, const char *label2)
 {
     label1 = label1 == NULL ? "" : label1;
     label2 = label2 == NULL ? "" : label2;
@@ -153,8 +155,8 @@ void sl_metrics_render(struct sl_metrics *metrics, struct sl_buf *out)
                 continue;
             }
             if (!has_head) {
-                sl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", families[id].name, families[id].help,
-                              families[id].name, kinds[families[id].kind]);
+                sl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", families[id].name,
+                              families[id].help, families[id].name, kinds[families[id].kind]);
                 has_head = true;
             }
             render_series(metrics->series[i], out);

@@ -29,8 +29,8 @@ struct sl_metrics *sl_metrics_new(struct sl_err *err) SL_MUST;
 void sl_metrics_free(struct sl_metrics *metrics);
 
 /* The series of these label values (copied; NULL for labels the family does not have). Never NULL; lives as long as metrics. */
-struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric id, const char *label1,
-                                    const char *label2);
+struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric id,
+                                    const char *label1, const char *label2);
 
 /* Counters and gauges. */
 void sl_series_add(struct sl_series *series, int64_t delta);

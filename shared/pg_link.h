@@ -43,26 +43,26 @@ struct sl_pg_step {
 
 /* What went wrong in the database; all texts borrowed during the callback, "" when unknown. */
 struct sl_pg_error {
-    struct sl_err err;   /* fault decides; code is PG_* by the SQLSTATE table */
+    struct sl_err err; /* fault decides; code is PG_* by the SQLSTATE table */
     char sqlstate[6];
     const char *constraint;
     const char *table;
     const char *column;
     const char *detail;
-    size_t step;         /* index of the step that failed */
+    size_t step; /* index of the step that failed */
 };
 
 struct sl_pg_link_opts {
     struct sl_loop *loop;
-    const char *conninfo;         /* DATABASE_URL: URI or key=value, several hosts allowed; borrowed */
-    const char *application_name; /* shown in pg_stat_activity */
+    const char *conninfo; /* DATABASE_URL: URI or key=value, several hosts allowed; borrowed */
+    const char *application_name;             /* shown in pg_stat_activity */
     const struct sl_pg_statement *statements; /* borrowed for the link's life */
     size_t statement_count;
-    int64_t attempt_ms;    /* per host; default 5 s */
-    int64_t script_ms;     /* longest run of a script; default 30 s */
-    int64_t statement_ms;  /* statement_timeout; default 20 s */
-    int64_t lock_ms;       /* lock_timeout; default 5 s */
-    bool read_only;        /* accept a standby; default false: read-write required */
+    int64_t attempt_ms;   /* per host; default 5 s */
+    int64_t script_ms;    /* longest run of a script; default 30 s */
+    int64_t statement_ms; /* statement_timeout; default 20 s */
+    int64_t lock_ms;      /* lock_timeout; default 5 s */
+    bool read_only;       /* accept a standby; default false: read-write required */
 
     void *arg;
     void (*on_up)(struct sl_pg_link *link, void *arg);
@@ -85,8 +85,8 @@ bool sl_pg_link_is_busy(const struct sl_pg_link *link);
  * False: not started (SL_E_PG_UNREACHABLE while down, SL_E_BUG while busy).
  */
 bool sl_pg_run(struct sl_pg_link *link, const struct sl_pg_step *steps, size_t count,
-               void (*on_done)(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
-                               const struct sl_pg_error *error, void *arg),
+               void (*on_done)(struct sl_pg_link *link, struct sl_pg_result *const *results,
+                               size_t count, const struct sl_pg_error *error, void *arg),
                void *arg, struct sl_err *err) SL_MUST;
 
 /* Results are in text format. */

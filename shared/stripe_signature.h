@@ -35,8 +35,9 @@ struct sl_stripe_check {
 };
 
 /* header may be absent. out_key (may be NULL) is the index of the secret that matched. */
-enum sl_signature_verdict sl_stripe_verify(const struct sl_stripe_check *check, struct sl_span header,
-                                           struct sl_span body, size_t *out_key);
+enum sl_signature_verdict sl_stripe_verify(const struct sl_stripe_check *check,
+                                           struct sl_span header, struct sl_span body,
+                                           size_t *out_key);
 
 #define SL_STRIPE_HEADER_BYTES 96u
 /* "t=<at_s>,v1=<hex>" for a body. */

@@ -25,7 +25,8 @@ struct sl_subsystem {
     char queue[SL_SUBSYSTEM_NAME_BYTES + 8];
     bool enabled;
     enum sl_handler handler;
-    char bindings[SL_SUBSYSTEM_BINDINGS_MAX][SL_SUBSYSTEM_BINDING_BYTES]; /* topic patterns on sluice.events */
+    char bindings[SL_SUBSYSTEM_BINDINGS_MAX]
+                 [SL_SUBSYSTEM_BINDING_BYTES]; /* topic patterns on sluice.events */
     size_t binding_count;
     uint16_t prefetch; /* default 2 * batch */
     uint16_t batch;    /* default 500, 1..1000 */
@@ -38,10 +39,13 @@ struct sl_subsystems {
 };
 
 /* out is filled as far as it is right; mistakes say the rest. */
-void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsystems *out, struct sl_buf *mistakes);
+void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsystems *out,
+                         struct sl_buf *mistakes);
 /* path NULL: the default compiled into the program, passed as fallback. */
-void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_subsystems *out, struct sl_buf *mistakes);
+void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_subsystems *out,
+                        struct sl_buf *mistakes);
 /* NULL when there is none of that name. */
-const struct sl_subsystem *sl_subsystems_find(const struct sl_subsystems *subsystems, struct sl_span name);
+const struct sl_subsystem *sl_subsystems_find(const struct sl_subsystems *subsystems,
+                                              struct sl_span name);
 
 #endif

@@ -13,8 +13,8 @@ static const struct unit durations[] = {
     { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
 };
 static const struct unit sizes[] = {
-    { "B", 1 },          { "KB", 1000 },          { "MB", 1000000 },          { "GB", 1000000000 },
-    { "KiB", 1 << 10 },  { "MiB", 1 << 20 },      { "GiB", 1 << 30 },
+    { "B", 1 },         { "KB", 1000 },     { "MB", 1000000 },  { "GB", 1000000000 },
+    { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 },
 };
 
 #define DURATION_MS_MAX (INT64_C(10) * 366 * 86400000)

@@ -15,7 +15,7 @@ unsigned sl_utf8_next(struct sl_span text, uint32_t *out_code_point)
         *out_code_point = at[0];
         return 1;
     }
-    unsigned length = at[0] >= 0xF0u && at[0] <= 0xF4u   ? 4
+    unsigned length = at[0] >= 0xF0u && at[0] <= 0xF4u  ? 4
                       : at[0] >= 0xE0u && at[0] < 0xF0u ? 3
                       : at[0] >= 0xC2u && at[0] < 0xE0u ? 2
                                                         : 0;
@@ -29,7 +29,8 @@ unsigned sl_utf8_next(struct sl_span text, uint32_t *out_code_point)
         }
         code_point = (code_point << 6) | (at[i] & 0x3Fu);
     }
-    bool is_overlong = (length == 3 && code_point < 0x800u) || (length == 4 && code_point < 0x10000u);
+    bool is_overlong =
+        (length == 3 && code_point < 0x800u) || (length == 4 && code_point < 0x10000u);
     bool is_surrogate = code_point >= 0xD800u && code_point <= 0xDFFFu;
     if (is_overlong || is_surrogate || code_point > 0x10FFFFu) {
         return 0;
