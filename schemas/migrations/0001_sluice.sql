@@ -185,11 +185,10 @@ CREATE TABLE sluice_dead_letter (
     updated_at      timestamptz NOT NULL DEFAULT now()
 );
 
--- One open letter per event, or per body when no id could be read.
-CREATE UNIQUE INDEX sluice_dead_letter_open_event ON sluice_dead_letter (subsystem, event_id)
-    WHERE status IN ('open', 'replaying') AND event_id IS NOT NULL;
-CREATE UNIQUE INDEX sluice_dead_letter_open_body ON sluice_dead_letter (subsystem, body_sha256)
-    WHERE status IN ('open', 'replaying') AND event_id IS NULL;
+-- One open letter per event and subsystem, or per body when no id could be read.
+CREATE UNIQUE INDEX sluice_dead_letter_open
+    ON sluice_dead_letter (subsystem, coalesce(event_id, 'sha256:' || encode(body_sha256, 'hex')))
+    WHERE status IN ('open', 'replaying');
 CREATE INDEX sluice_dead_letter_group ON sluice_dead_letter (subsystem, status, fingerprint);
 CREATE INDEX sluice_dead_letter_event ON sluice_dead_letter (event_id);
 CREATE INDEX sluice_dead_letter_object ON sluice_dead_letter (object) WHERE object IS NOT NULL;

@@ -66,7 +66,7 @@ CREATE INDEX billing_customer_created ON billing_customer (account, livemode, cr
 
 COMMENT ON TABLE billing_customer IS 'Stripe customers. A deleted one keeps its row, with deleted_at.';
 COMMENT ON COLUMN billing_customer.default_payment_method IS 'invoice_settings.default_payment_method';
-COMMENT ON COLUMN billing_customer.tax_ids IS 'Only sent when expanded; kept when absent.';
+COMMENT ON COLUMN billing_customer.tax_ids IS 'Never in an event; there only where a refetch asked for it, and kept until the next one.';
 
 CREATE TABLE billing_subscription (
     account                 text        NOT NULL DEFAULT '',
@@ -239,8 +239,8 @@ COMMENT ON COLUMN billing_invoice.finalized_at IS 'status_transitions.finalized_
 COMMENT ON COLUMN billing_invoice.paid_at IS 'status_transitions.paid_at';
 COMMENT ON COLUMN billing_invoice.marked_uncollectible_at IS 'status_transitions.marked_uncollectible_at';
 COMMENT ON COLUMN billing_invoice.voided_at IS 'status_transitions.voided_at';
-COMMENT ON COLUMN billing_invoice.payment_intent IS 'Only sent before API 2025-03-31; later see billing_invoice_payment. Kept when absent.';
-COMMENT ON COLUMN billing_invoice.charge IS 'Only sent before API 2025-03-31; later see billing_invoice_payment. Kept when absent.';
+COMMENT ON COLUMN billing_invoice.payment_intent IS 'Only sent before API 2025-03-31; later see billing_invoice_payment.';
+COMMENT ON COLUMN billing_invoice.charge IS 'Only sent before API 2025-03-31; later see billing_invoice_payment.';
 COMMENT ON COLUMN billing_invoice.discounts IS 'discounts, or [discount] of API versions before 2025-03-31.';
 COMMENT ON COLUMN billing_invoice.lines_has_more IS 'True: the event did not carry all lines, so the stored ones may not be all there are.';
 
