@@ -15,7 +15,8 @@
  * con_billing_read is not repeated. A step is named by its file in consumer/sql without ".sql"; its parameters are binary arrays.
  *
  * A verdict does not depend on how events were cut into batches, with one exception: of several events about one object in one batch, those
- * that were the newest when they arrived are APPLIED if the newest of all was written, even where the database already held one between them.
+ * that were the newest when they arrived are APPLIED if the newest of all was written, even where the database already held one between
+ * them. What the rows hold in the end never depends on it.
  *
  * Threads: one owner.
  */

@@ -32,6 +32,10 @@ struct con_billing_row {
     const struct con_billing_row
         *winner; /* the newest of the same key in the batch, maybe itself */
     bool led;    /* when it arrived it was the newest so far */
+
+    /* Set by billing_apply. */
+    bool is_written; /* the database took it */
+    bool is_late;    /* ... into a row that was deleted later than this happened */
 };
 
 /*
