@@ -7,6 +7,8 @@
 
 #define STEPS_MAX  11u
 #define PARAMS_MAX 256u /* of all steps together */
+/* Parameters of a common batch; what a large one needed beyond this is given back. */
+#define BYTES_KEPT (4u * 1024u * 1024u)
 
 /* What the plan writes to one table, in one way. */
 struct group {
@@ -152,6 +154,11 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     billing->count = count;
     billing->step_count = 0;
     billing->param_count = 0;
+    if (billing->bytes.room_bytes > BYTES_KEPT) {
+        size_t bytes_max = billing->bytes.bytes_max;
+        sl_buf_done(&billing->bytes);
+        sl_buf_init(&billing->bytes, bytes_max);
+    }
     sl_buf_reset(&billing->bytes);
     if (!group_rows(billing, err) ||
         !group_children(billing, CON_BILLING_SUBSCRIPTION, CON_BILLING_SUBSCRIPTION_ITEM, err) ||
