@@ -5,8 +5,10 @@
 #include "consumer/billing_collapse.h"
 #include "shared/pg_array.h"
 
-#define STEPS_MAX  11u
+#define STEPS_MAX  12u
 #define PARAMS_MAX 256u /* of all steps together */
+/* See plan_children. */
+#define PLANNED_ANEW_ROWS_MIN 32u
 /* Parameters of a common batch; what a large one needed beyond this is given back. */
 #define BYTES_KEPT (4u * 1024u * 1024u)
 
@@ -53,6 +55,7 @@ static void collapse(struct group *group);
 static void plan_upsert(struct con_billing *billing, enum con_billing_table table,
                         const char *name);
 static void plan_stub(struct con_billing *billing, enum con_billing_table table, const char *name);
+static void plan_children(struct con_billing *billing);
 static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
                          const char *name);
 static void begin_step(struct con_billing *billing, const struct group *group, const char *name);
@@ -171,13 +174,10 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     plan_stub(billing, CON_BILLING_CUSTOMER, "customer_delete");
     plan_upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
     plan_stub(billing, CON_BILLING_SUBSCRIPTION, "subscription_delete");
-    plan_upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
-    plan_missing(billing, CON_BILLING_SUBSCRIPTION, "subscription_item_missing");
     plan_upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
     plan_stub(billing, CON_BILLING_INVOICE, "invoice_delete");
-    plan_upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
-    plan_missing(billing, CON_BILLING_INVOICE, "invoice_line_missing");
     plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    plan_children(billing);
 
     if (!sl_buf_ok(&billing->bytes)) {
         /* Elements are small against the ceiling, so a buffer that failed far below it failed for want of memory. */
@@ -310,6 +310,30 @@ static void plan_stub(struct con_billing *billing, enum con_billing_table table,
     put_array(billing, SL_PG_TIMESTAMPTZ, put_deleted_at, 0);
     put_array(billing, SL_PG_TEXT, put_src_event_id, 0);
     end_step(billing);
+}
+
+/*
+ * These join. A plan made while a table was small, and kept, reads the table whole until the next ANALYZE; planned anew, the server sees how
+ * long the arrays and how large the tables are now. That costs it half a millisecond, so only where many rows share it. Should a kept plan
+ * be the slow one, batches grow, and then it is not used any more.
+ */
+static void plan_children(struct con_billing *billing)
+{
+    size_t rows = billing->upserts[CON_BILLING_SUBSCRIPTION_ITEM].kept +
+                  billing->upserts[CON_BILLING_INVOICE_LINE].kept +
+                  billing->lists[CON_BILLING_SUBSCRIPTION].kept +
+                  billing->lists[CON_BILLING_INVOICE].kept;
+    if (rows >= PLANNED_ANEW_ROWS_MIN) {
+        SL_ASSERT(billing->step_count < STEPS_MAX);
+        billing->step_groups[billing->step_count] = NULL;
+        billing->steps[billing->step_count++] = (struct sl_pg_step){
+            .sql = "SET LOCAL plan_cache_mode = force_custom_plan",
+        };
+    }
+    plan_upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
+    plan_missing(billing, CON_BILLING_SUBSCRIPTION, "subscription_item_missing");
+    plan_upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
+    plan_missing(billing, CON_BILLING_INVOICE, "invoice_line_missing");
 }
 
 static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
@@ -462,6 +486,7 @@ bool con_billing_written(struct con_billing *billing, size_t step, struct sl_spa
 {
     SL_ASSERT(step < billing->step_count);
     const struct group *group = billing->step_groups[step];
+    SL_ASSERT(group != NULL);
     struct con_billing_row *row = con_billing_collapsed_find(group->rows, group->kept, account,
                                                              sl_span_is(livemode, "t"), id);
     if (row == NULL) {

@@ -102,8 +102,8 @@ CLAIM(billing_apply__a_batch_becomes_one_step_per_table_in_a_fixed_order)
     char room[512];
     CU_ASSERT_STRING_EQUAL(plan(&bench, 0, bench.count, room),
                            "customer_upsert:1 customer_delete:1 subscription_upsert:1 "
-                           "subscription_item_upsert:1 invoice_upsert:1 invoice_line_upsert:2 "
-                           "invoice_line_missing:1 invoice_payment_upsert:1");
+                           "invoice_upsert:1 invoice_payment_upsert:1 subscription_item_upsert:1 "
+                           "invoice_line_upsert:2 invoice_line_missing:1");
     CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "PPPPPID");
     CU_ASSERT_EQUAL(bench.events[6].why.code, SL_E_EVENT_MALFORMED);
 }
@@ -192,7 +192,7 @@ CLAIM(billing_apply__the_columns_are_named_in_the_statements_in_this_order)
         struct sl_span rest =
             sl_span_make(at + strlen("AS b ("), strcspn(at, ")") - strlen("AS b ("));
         struct con_columns columns = con_billing_columns((enum con_billing_table)table);
-        struct sl_span name;
+        struct sl_span name = { 0 };
         for (size_t i = 0; i < 3 + columns.count; i++) {
             static const char *const keys[] = { "account", "livemode", "id" };
             CU_ASSERT_FATAL(sl_span_split(&rest, ',', &name));
@@ -283,6 +283,31 @@ CLAIM(billing_apply__only_the_children_of_the_newest_parent_are_written)
     CU_ASSERT_STRING_EQUAL(
         plan(&bench, 0, 3, room),
         "subscription_upsert:2 subscription_item_upsert:3 subscription_item_missing:2");
+}
+
+CLAIM(billing_apply__many_children_are_planned_anew)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    char object[2048] = "{'id':'sub_1','items':{'data':[{'id':'si_0'}";
+    for (int i = 1; i < 31; i++) {
+        size_t end = strlen(object);
+        snprintf(object + end, sizeof object - end, ",{'id':'si_%d'}", i);
+    }
+    size_t used = strlen(object);
+    snprintf(object + used, sizeof object - used, "],'has_more':false}}");
+    add(&bench, "e0", "customer.subscription.updated", 30, object);
+    read_all(&bench);
+    struct sl_err err = { 0 };
+    CU_ASSERT_FATAL(con_billing_plan(bench.billing, 0, 1, &err));
+    size_t step_count = 0;
+    const struct sl_pg_step *steps = con_billing_steps(bench.billing, &step_count);
+    CU_ASSERT_EQUAL_FATAL(step_count, 4);
+    CU_ASSERT_STRING_EQUAL(steps[0].name, "subscription_upsert");
+    CU_ASSERT_PTR_NULL(steps[1].name);
+    CU_ASSERT_STRING_EQUAL(steps[1].sql, "SET LOCAL plan_cache_mode = force_custom_plan");
+    CU_ASSERT_STRING_EQUAL(steps[2].name, "subscription_item_upsert");
+    CU_ASSERT_STRING_EQUAL(steps[3].name, "subscription_item_missing");
 }
 
 CLAIM(billing_apply__parameters_over_the_limit_are_the_batch_s_fault)
