@@ -970,6 +970,20 @@ static void fail_from_conn(const struct sl_pg_link *link, struct sl_err *err)
     }
 }
 
+bool sl_pg_has_password(const char *conninfo)
+{
+    char *complaint = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &complaint);
+    bool has_password = options == NULL;
+    PQfreemem(complaint);
+    for (const PQconninfoOption *at = options; at != NULL && at->keyword != NULL; at++) {
+        /* '*' is libpq's mark for values that are not to be shown. */
+        has_password = has_password || (at->val != NULL && strcmp(at->dispchar, "*") == 0);
+    }
+    PQconninfoFree(options);
+    return has_password;
+}
+
 /* ---- results ---- */
 
 size_t sl_pg_rows(const struct sl_pg_result *result)

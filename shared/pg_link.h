@@ -113,6 +113,9 @@ bool sl_pg_run(struct sl_pg_link *link, const struct sl_pg_step *steps, size_t c
 bool sl_pg_run_text(struct sl_pg_link *link, const char *sql, sl_pg_done_fn *on_done, void *arg,
                     struct sl_err *err) SL_MUST;
 
+/* Whether an address holds a password (or cannot be parsed, and then may): such a text must not come from argv. */
+bool sl_pg_has_password(const char *conninfo);
+
 /* Results are in text format. */
 size_t sl_pg_rows(const struct sl_pg_result *result);
 size_t sl_pg_columns(const struct sl_pg_result *result);
