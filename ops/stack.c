@@ -14,7 +14,6 @@ static bool default_dir(char out_dir[PATH_MAX], struct sl_err *err);
 static bool pointer_path(char out_path[PATH_MAX], struct sl_err *err);
 static bool follow_pointer(char out_dir[PATH_MAX]);
 static char *read_own_file(const char *path);
-static bool join(char out_path[PATH_MAX], const char *dir, const char *name, struct sl_err *err);
 static void cut_lines(struct ops_stack *stack);
 static bool replace_file(const char *path, struct sl_span content, struct sl_err *err);
 
@@ -42,7 +41,7 @@ void ops_stack_load(struct ops_stack *out_stack, const char *dir)
     struct ops_stack stack = { 0 };
 
     *out_stack = stack;
-    if (!join(path, dir, ADDRESSES_NAME, NULL)) {
+    if (!ops_stack_path(path, dir, ADDRESSES_NAME, NULL)) {
         return;
     }
     out_stack->text = read_own_file(path);
@@ -106,41 +105,7 @@ char *ops_stack_lookup(const char *name)
     return value == NULL ? NULL : strdup(value);
 }
 
-bool ops_stack_dir(char out_dir[PATH_MAX], struct sl_err *err)
-{
-    const char *chosen = getenv("SLUICE_DEV_DIR");
-    if (chosen == NULL || chosen[0] == '\0') {
-        return default_dir(out_dir, err);
-    }
-    if (chosen[0] == '/') {
-        return join(out_dir, chosen, "", err);
-    }
-    char here[PATH_MAX];
-    if (getcwd(here, sizeof here) == NULL) {
-        return sl_fail(err, SL_E_IO, "current directory: %s", strerror(errno));
-    }
-    return join(out_dir, here, chosen, err);
-}
-
-static bool default_dir(char out_dir[PATH_MAX], struct sl_err *err)
-{
-    if (geteuid() == 0) {
-        return join(out_dir, "/var/lib/sluice-dev", "", err);
-    }
-    const char *state_home = getenv("XDG_STATE_HOME");
-    if (state_home != NULL && state_home[0] == '/') {
-        return join(out_dir, state_home, "sluice/dev", err);
-    }
-    const char *home = getenv("HOME");
-    if (home == NULL || home[0] != '/') {
-        return sl_fail(err, SL_E_CONFIG,
-                       "no HOME: set SLUICE_DEV_DIR to the directory of the stack");
-    }
-    return join(out_dir, home, ".local/state/sluice/dev", err);
-}
-
-/* An empty name yields the directory itself, without trailing slashes. */
-static bool join(char out_path[PATH_MAX], const char *dir, const char *name, struct sl_err *err)
+bool ops_stack_path(char out_path[PATH_MAX], const char *dir, const char *name, struct sl_err *err)
 {
     char path[PATH_MAX];
     int bytes = snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -154,10 +119,43 @@ static bool join(char out_path[PATH_MAX], const char *dir, const char *name, str
     return true;
 }
 
+bool ops_stack_dir(char out_dir[PATH_MAX], struct sl_err *err)
+{
+    const char *chosen = getenv("SLUICE_DEV_DIR");
+    if (chosen == NULL || chosen[0] == '\0') {
+        return default_dir(out_dir, err);
+    }
+    if (chosen[0] == '/') {
+        return ops_stack_path(out_dir, chosen, "", err);
+    }
+    char here[PATH_MAX];
+    if (getcwd(here, sizeof here) == NULL) {
+        return sl_fail(err, SL_E_IO, "current directory: %s", strerror(errno));
+    }
+    return ops_stack_path(out_dir, here, chosen, err);
+}
+
+static bool default_dir(char out_dir[PATH_MAX], struct sl_err *err)
+{
+    if (geteuid() == 0) {
+        return ops_stack_path(out_dir, "/var/lib/sluice-dev", "", err);
+    }
+    const char *state_home = getenv("XDG_STATE_HOME");
+    if (state_home != NULL && state_home[0] == '/') {
+        return ops_stack_path(out_dir, state_home, "sluice/dev", err);
+    }
+    const char *home = getenv("HOME");
+    if (home == NULL || home[0] != '/') {
+        return sl_fail(err, SL_E_CONFIG,
+                       "no HOME: set SLUICE_DEV_DIR to the directory of the stack");
+    }
+    return ops_stack_path(out_dir, home, ".local/state/sluice/dev", err);
+}
+
 bool ops_stack_is_running(const char *dir, pid_t *out_pid)
 {
     char path[PATH_MAX];
-    if (!join(path, dir, LOCK_NAME, NULL)) {
+    if (!ops_stack_path(path, dir, LOCK_NAME, NULL)) {
         return false;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -178,7 +176,7 @@ bool ops_stack_is_running(const char *dir, pid_t *out_pid)
 int ops_stack_lock(const char *dir, struct sl_err *err)
 {
     char path[PATH_MAX];
-    if (!join(path, dir, LOCK_NAME, err)) {
+    if (!ops_stack_path(path, dir, LOCK_NAME, err)) {
         return -1;
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -203,14 +201,10 @@ int ops_stack_lock(const char *dir, struct sl_err *err)
 bool ops_stack_make_dir(const char *path, mode_t mode, struct sl_err *err)
 {
     char part[PATH_MAX];
-    if (!join(part, path, "", err)) {
+    if (!ops_stack_path(part, path, "", err)) {
         return false;
     }
-    for (char *slash = part + 1; slash != NULL; slash = strchr(slash + 1, '/')) {
-        slash = strchr(slash, '/');
-        if (slash == NULL) {
-            break;
-        }
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         bool is_there = mkdir(part, 0755) == 0 || errno == EEXIST;
         *slash = '/';
@@ -228,7 +222,7 @@ bool ops_stack_save(const char *dir, struct sl_span lines, struct sl_err *err)
 {
     char path[PATH_MAX];
     SL_ASSERT(lines.bytes < OPS_STACK_BYTES_MAX);
-    return join(path, dir, ADDRESSES_NAME, err) && replace_file(path, lines, err);
+    return ops_stack_path(path, dir, ADDRESSES_NAME, err) && replace_file(path, lines, err);
 }
 
 static bool replace_file(const char *path, struct sl_span content, struct sl_err *err)
@@ -292,7 +286,7 @@ static bool follow_pointer(char out_dir[PATH_MAX])
         return false;
     }
     text[strcspn(text, "\n")] = '\0';
-    bool is_good = text[0] == '/' && join(out_dir, text, "", NULL);
+    bool is_good = text[0] == '/' && ops_stack_path(out_dir, text, "", NULL);
     free(text);
     return is_good;
 }

@@ -44,6 +44,9 @@ const char *ops_stack_setting(const struct ops_stack *stack, const char *name);
 /* The same for one name, as a copy to free(); NULL when there is none. */
 char *ops_stack_lookup(const char *name);
 
+/* "<dir>/<name>" without trailing slashes; an empty name yields the directory. */
+bool ops_stack_path(char out_path[PATH_MAX], const char *dir, const char *name,
+                    struct sl_err *err) SL_MUST;
 /* Where the stack of this user is kept. */
 bool ops_stack_dir(char out_dir[PATH_MAX], struct sl_err *err) SL_MUST;
 /* True while a supervisor holds the lock of `dir`; out_pid is 0 when it has not said its number yet. */
