@@ -275,7 +275,7 @@ static bool keep_rows(struct ops_pg_rows *rows, const struct sl_pg_result *resul
     }
     if (!is_kept) {
         ops_pg_rows_done(rows);
-        return sl_fail(err, SL_E_LIMIT, "an answer of more than %u MiB",
+        return sl_fail(err, SL_E_LIMIT, "an answer of more than %zu MiB",
                        OPS_PG_ROWS_BYTES_MAX >> 20);
     }
     rows->cells = cells;

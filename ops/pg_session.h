@@ -12,7 +12,7 @@
 #include "shared/arena.h"
 #include "shared/pg_link.h"
 
-#define OPS_PG_ROWS_BYTES_MAX (64u * 1024u * 1024u)
+#define OPS_PG_ROWS_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 struct ops_pg_session;
 

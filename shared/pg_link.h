@@ -39,7 +39,7 @@ struct sl_pg_param {
 #define SL_PG_PARAMS_MAX 64u
 #define SL_PG_STEPS_MAX  256u
 /* All parameters and texts of one script. */
-#define SL_PG_SCRIPT_BYTES_MAX (64u * 1024u * 1024u)
+#define SL_PG_SCRIPT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 /* One step of a script: either a prepared statement by name, or one statement as SQL text (name NULL), with parameters. */
 struct sl_pg_step {
