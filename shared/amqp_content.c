@@ -96,7 +96,8 @@ static enum sl_content_step on_header(struct sl_content *content, const struct s
 
     uint64_t body_bytes = frame->content.body_bytes;
     if (!content->is_return && body_bytes > content->body_bytes_max) {
-        sl_fail(err, SL_E_AMQP_PROTOCOL, "a message of %llu bytes was delivered, at most %zu are taken",
+        sl_fail(err, SL_E_AMQP_PROTOCOL,
+                "a message of %llu bytes was delivered, at most %zu are taken",
                 (unsigned long long)body_bytes, content->body_bytes_max);
         return SL_CONTENT_BAD;
     }
