@@ -45,6 +45,10 @@ int ops_dev(int argc, char **argv)
         return sl_err_exit_status(&err);
     }
     if (argc > 1 && argv[1][0] != '-') {
+        bool is_about_running = strcmp(argv[1], "reset") != 0;
+        if (is_about_running) {
+            (void)ops_stack_find(home.dir); /* the usual directory stays when none runs */
+        }
         return run_verb(&home, argc - 1, argv + 1);
     }
     return start_stack(&home, argc, argv);
@@ -76,8 +80,10 @@ static int start_stack(const struct dev_home *home, int argc, char **argv)
     }
     int lock = dev_home_claim(home, &err);
     if (lock < 0) {
-        fprintf(stderr, "sluice dev: %s\n", err.text);
-        return ops_stack_is_running(home->dir, &pid) ? EX_TEMPFAIL : sl_err_exit_status(&err);
+        bool is_running = ops_stack_is_running(home->dir, &pid);
+        fprintf(stderr, "sluice dev: %s%s\n", err.text,
+                is_running ? "; look at it: sluice dev status, or end it: sluice dev stop" : "");
+        return is_running ? EX_TEMPFAIL : sl_err_exit_status(&err);
     }
     bool has_terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
     struct dev_supervise_opts opts = { .servers_only = servers,

@@ -171,7 +171,7 @@ int dev_control_status(const struct dev_home *home, enum ops_output output)
         (void)snprintf(numbers[3], sizeof numbers[3], "%lld", for_s);
         const char *const cells[] = {
             lines[i].name, lines[i].state, lines[i].pid == 0 ? NULL : numbers[0],
-            numbers[1],    numbers[2],     numbers[3]
+            numbers[1],    numbers[2],     lines[i].since_s == 0 ? NULL : numbers[3]
         };
         ops_table_add(&table, cells);
         is_ready = is_ready && strcmp(lines[i].state, "ready") == 0;
