@@ -145,6 +145,21 @@ size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t
     return count;
 }
 
+void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
+                         size_t count, int64_t now_us)
+{
+    for (size_t i = count; i > 0; i--) {
+        struct con_delivery *delivery = deliveries[i - 1];
+        if (delivery->state == CON_DELIVERY_RUNNING) {
+            delivery->state = CON_DELIVERY_WAITING;
+            batch->next_waiting = delivery;
+            batch->waiting_count++;
+            batch->waiting_bytes += delivery->bytes.bytes;
+            batch->waiting_since_us = now_us;
+        }
+    }
+}
+
 void con_batch_ended(struct con_batch *batch, int64_t now_us)
 {
     batch->ended_us = now_us;
@@ -153,7 +168,12 @@ void con_batch_ended(struct con_batch *batch, int64_t now_us)
 void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
                     struct con_delivery *delivery)
 {
-    SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED);
+    SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED || delivery->state == CON_DELIVERY_WAITING);
+    if (delivery->state == CON_DELIVERY_WAITING) {
+        batch->next_waiting = delivery == batch->next_waiting ? delivery->next : batch->next_waiting;
+        batch->waiting_count--;
+        batch->waiting_bytes -= delivery->bytes.bytes;
+    }
     if (before == NULL) {
         batch->first = delivery->next;
     } else {

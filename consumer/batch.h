@@ -92,11 +92,14 @@ int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us);
 /* Moves up to `room` of the oldest waiting deliveries into out (state RUNNING), within the limits; returns how many, at least one when any waits. */
 size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
                       int64_t now_us);
+/* The youngest `count` that were taken, oldest first, wait again. Those that are no longer RUNNING stay what they are. */
+void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
+                         size_t count, int64_t now_us);
 
 /* A transaction ended. */
 void con_batch_ended(struct con_batch *batch, int64_t now_us);
 
-/* Unlinks and frees one held delivery; before is its predecessor or NULL. For settle.c. */
+/* Unlinks and frees one held delivery, SETTLED or WAITING; before is its predecessor or NULL. For settle.c. */
 void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
                     struct con_delivery *delivery);
 

@@ -28,3 +28,23 @@ size_t con_settle(struct con_batch *batch, void (*ack)(void *arg, uint64_t tag, 
     }
     return settled;
 }
+
+size_t con_settle_release(struct con_batch *batch, void (*release)(void *arg, uint64_t tag),
+                          void *arg)
+{
+    size_t released = 0;
+    struct con_delivery *before = NULL;
+    struct con_delivery *delivery = batch->first;
+    while (delivery != NULL) {
+        struct con_delivery *next = delivery->next;
+        if (delivery->state == CON_DELIVERY_WAITING) {
+            release(arg, delivery->tag);
+            con_batch_drop(batch, before, delivery);
+            released++;
+        } else {
+            before = delivery;
+        }
+        delivery = next;
+    }
+    return released;
+}

@@ -15,4 +15,8 @@
 size_t con_settle(struct con_batch *batch, void (*ack)(void *arg, uint64_t tag, bool multiple),
                   void *arg);
 
+/* Hands out the tag of each delivery that waits for a transaction, in order, and drops it: for giving them back to the queue. */
+size_t con_settle_release(struct con_batch *batch, void (*release)(void *arg, uint64_t tag),
+                          void *arg);
+
 #endif

@@ -13,10 +13,10 @@
 #include "shared/metrics.h"
 
 struct con_watch {
-    struct sl_log *log; /* borrowed */
+    struct sl_log *log;         /* borrowed */
     struct sl_metrics *metrics; /* borrowed */
-    bool is_broker;     /* else Postgres */
-    char name[96];      /* "billing.consume": the label of the gauges */
+    bool is_broker;             /* else Postgres */
+    char name[96];              /* "billing.consume": the label of the gauges */
     struct sl_series *up;
 };
 
