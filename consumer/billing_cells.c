@@ -164,17 +164,13 @@ static bool refuse(const struct con_cell_reader *reader, const char *place, cons
 bool con_billing_cell_json(const struct con_cell_reader *reader, const struct sl_json *value,
                            struct con_cell *out_cell, struct sl_err *err)
 {
-    /* Without an escaped code point there is nothing that jsonb could refuse: the received text serves as it is. */
-    if (value->raw.bytes < 6 || memmem(value->raw.data, value->raw.bytes, "\\u", 2) == NULL) {
-        *out_cell = (struct con_cell){ .is_set = true, .text = value->raw };
-        return true;
-    }
-    SL_DONE(sl_buf_done) struct sl_buf clean = { 0 };
     size_t replaced = 0;
-    sl_buf_init(&clean, SL_EVENT_BODY_BYTES_MAX * 3);
-    sl_json_append_clean(value, &clean, &replaced);
-    struct sl_span text = sl_arena_copy(reader->arena, sl_buf_span(&clean));
-    if (!sl_buf_ok(&clean) || text.data == NULL) {
+    sl_buf_reset(reader->scratch);
+    sl_json_append_clean(value, reader->scratch, &replaced);
+    struct sl_span text = sl_buf_span(reader->scratch);
+    bool is_as_received = sl_buf_ok(reader->scratch) && sl_span_eq(text, value->raw);
+    text = is_as_received ? value->raw : sl_arena_copy(reader->arena, text);
+    if (!sl_buf_ok(reader->scratch) || text.data == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no room to clean a JSON value");
     }
     if (reader->replaced != NULL) {

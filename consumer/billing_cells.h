@@ -55,7 +55,8 @@ struct con_cell_reader {
     const char *where; /* path of the object, for error texts: "invoice.lines.data" */
     bool is_listed;    /* the object is in a list, at `position` */
     size_t position;
-    size_t *replaced; /* characters replaced; may be NULL */
+    struct sl_buf *scratch; /* where JSON values are cleaned, one after the other */
+    size_t *replaced;       /* characters replaced; may be NULL */
 };
 
 /* Reads the column from object. A stored text borrows from the tree or lives in the arena. */

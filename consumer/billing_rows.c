@@ -1,6 +1,8 @@
 #include "consumer/billing_rows.h"
 
 #define US_PER_S 1000000
+/* Cleaned JSON is not longer than received JSON, give or take a number that became null. */
+#define SCRATCH_BYTES_MAX (2u * SL_EVENT_BODY_BYTES_MAX)
 
 /* A list of children inside a parent. */
 struct child_list {
@@ -72,9 +74,12 @@ bool con_billing_row_read(const struct con_billing_subject *subject,
         [CON_BILLING_INVOICE] = "invoice",
         [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment",
     };
+    SL_DONE(sl_buf_done) struct sl_buf scratch = { 0 };
+    sl_buf_init(&scratch, SCRATCH_BYTES_MAX);
     struct con_cell_reader reader = {
         .arena = arena,
         .where = names[row->table],
+        .scratch = &scratch,
         .replaced = out_replaced,
     };
     if (!read_cells(&reader, row, subject->object, err)) {

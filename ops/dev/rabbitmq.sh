@@ -104,7 +104,7 @@ with_environment() {
         RABBITMQ_ADVANCED_CONFIG_FILE="$STACK_DIR/advanced" \
         RABBITMQ_GENERATED_CONFIG_DIR="$STACK_DIR/generated" \
         RABBITMQ_PLUGINS_EXPAND_DIR="$STACK_DIR/plugins" \
-        RABBITMQ_DIST_PORT="$STACK_DIST_PORT" \
+        RABBITMQ_DIST_PORT="${STACK_DIST_PORT-}" \
         RABBITMQ_SCHEDULER_BIND_TYPE=u \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +B i +sbwt none +sbwtdcpu none +sbwtdio none" \
         RABBITMQ_CTL_ERL_ARGS="-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}" \
