@@ -170,7 +170,8 @@ void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
 {
     SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED || delivery->state == CON_DELIVERY_WAITING);
     if (delivery->state == CON_DELIVERY_WAITING) {
-        batch->next_waiting = delivery == batch->next_waiting ? delivery->next : batch->next_waiting;
+        batch->next_waiting =
+            delivery == batch->next_waiting ? delivery->next : batch->next_waiting;
         batch->waiting_count--;
         batch->waiting_bytes -= delivery->bytes.bytes;
     }

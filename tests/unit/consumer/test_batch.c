@@ -137,6 +137,52 @@ CLAIM(batch__a_lost_connection_forgets_all_but_what_runs)
     con_batch_done(&batch);
 }
 
+CLAIM(batch__what_was_taken_too_much_waits_again_in_order)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[4];
+    con_batch_init(&batch, 4);
+    for (uint64_t tag = 1; tag <= 5; tag++) {
+        hold(&batch, tag, 10, 0);
+    }
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 4, 0), 4);
+    con_batch_give_back(&batch, taken + 1, 3, 0);
+    CU_ASSERT_EQUAL(batch.waiting_count, 4);
+    CU_ASSERT_EQUAL(batch.waiting_bytes, 40);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 4, 0), 4);
+    CU_ASSERT_EQUAL(taken[0]->tag, 2);
+    CU_ASSERT_EQUAL(taken[3]->tag, 5);
+    con_batch_done(&batch);
+}
+
+static void note_release(void *arg, uint64_t tag)
+{
+    note_ack(arg, tag, false);
+}
+
+CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[3];
+    con_batch_init(&batch, 3);
+    for (uint64_t tag = 1; tag <= 5; tag++) {
+        hold(&batch, tag, 10, 0);
+    }
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    taken[0]->state = CON_DELIVERY_SETTLED;
+    con_batch_give_back(&batch, taken, 3, 0);
+    taken[1]->state = CON_DELIVERY_WAITING;
+    acks[0] = '\0';
+    CU_ASSERT_EQUAL(con_settle_release(&batch, note_release, NULL), 4);
+    CU_ASSERT_STRING_EQUAL(acks, "2 3 4 5 ");
+    CU_ASSERT_EQUAL(batch.held_count, 1);
+    CU_ASSERT_EQUAL(batch.waiting_count, 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
+    CU_ASSERT_EQUAL(settle(&batch), 1);
+    CU_ASSERT_PTR_NULL(batch.first);
+    con_batch_done(&batch);
+}
+
 CLAIM(settle__a_run_at_the_head_is_one_acknowledgement)
 {
     struct con_batch batch;
