@@ -284,7 +284,11 @@ static void pass(struct con_runner *runner)
 {
     struct con_slice slice = { 0 };
     SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
-    sl_series_observe_us(runner->apply_seconds, sl_clock_mono_us() - runner->started_us);
+    int64_t took_us = sl_clock_mono_us() - runner->started_us;
+    sl_series_observe_us(runner->apply_seconds, took_us);
+    sl_debug(runner->opts.log, "consumer.applied", "committed",
+             sl_str("subsystem", runner->opts.subsystem), sl_int("events", (int64_t)slice.count),
+             sl_int("duration_us", took_us));
     for (size_t i = slice.first; i < slice.first + slice.count; i++) {
         if (runner->events[i].verdict != CON_DEAD) {
             runner->opts.on_decided(runner->opts.arg, runner->deliveries[i], &runner->events[i]);

@@ -27,6 +27,7 @@ struct con_worker {
     struct con_parking *parking;
     struct con_runner *runner;
     struct sl_timer *start_timer;
+    bool starts_now; /* start_timer is armed for the next turn of the loop */
 
     struct con_batch batch;
     struct con_delivery **running; /* in the runner */
@@ -330,9 +331,12 @@ static void plan_start(struct con_worker *worker)
     if (wait_us < 0) {
         return;
     }
-    if (wait_us == 0 || !sl_timer_is_armed(worker->start_timer)) {
-        sl_timer_arm(worker->start_timer, (wait_us + 999) / 1000);
+    bool is_armed = sl_timer_is_armed(worker->start_timer);
+    if (is_armed && (wait_us > 0 || worker->starts_now)) {
+        return; /* it comes early enough */
     }
+    worker->starts_now = wait_us == 0;
+    sl_timer_arm(worker->start_timer, (wait_us + 999) / 1000);
 }
 
 static void on_start_timer(void *arg)
