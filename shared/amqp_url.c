@@ -59,10 +59,9 @@ static struct sl_span next_url(struct sl_span *rest)
 {
     const char *end = rest->data + rest->bytes;
     for (const char *at = rest->data; at < end; at++) {
-        struct sl_span behind =
-            sl_span_trim((struct sl_span){ at + 1, (size_t)(end - at) - 1 });
-        if (*at == ',' && (sl_span_starts_with(behind, "amqp://") ||
-                           sl_span_starts_with(behind, "amqps://"))) {
+        struct sl_span behind = sl_span_trim((struct sl_span){ at + 1, (size_t)(end - at) - 1 });
+        if (*at == ',' &&
+            (sl_span_starts_with(behind, "amqp://") || sl_span_starts_with(behind, "amqps://"))) {
             struct sl_span found = { rest->data, (size_t)(at - rest->data) };
             *rest = behind;
             return sl_span_trim(found);
@@ -82,8 +81,9 @@ static bool cut(struct sl_span text, struct pieces *out_pieces, struct sl_err *e
     size_t scheme_bytes = strlen(pieces.is_tls ? "amqps://" : "amqp://");
     struct sl_span rest = { text.data + scheme_bytes, text.bytes - scheme_bytes };
     if (memchr(rest.data, '?', rest.bytes) != NULL || memchr(rest.data, '#', rest.bytes) != NULL) {
-        return sl_fail(err, SL_E_CONFIG,
-                       "an AMQP URL takes no query and no fragment; write ? and # as %%3F and %%23");
+        return sl_fail(
+            err, SL_E_CONFIG,
+            "an AMQP URL takes no query and no fragment; write ? and # as %%3F and %%23");
     }
 
     struct sl_span authority = { 0 };
@@ -111,19 +111,21 @@ static bool cut(struct sl_span text, struct pieces *out_pieces, struct sl_err *e
 static bool set_login(const struct pieces *pieces, struct sl_amqp_url *url, struct sl_err *err)
 {
     if (pieces->vhost.data != NULL && pieces->vhost.bytes == 0) {
-        return sl_fail(err, SL_E_CONFIG,
-                       "the AMQP URL ends with a slash, which means the empty virtual host; leave the "
-                       "slash out for \"/\"");
+        return sl_fail(
+            err, SL_E_CONFIG,
+            "the AMQP URL ends with a slash, which means the empty virtual host; leave the "
+            "slash out for \"/\"");
     }
     url->is_tls = pieces->is_tls;
     url->user = decode(pieces->user);
     url->password = decode(pieces->password);
     url->vhost = decode(pieces->vhost.data == NULL ? SL_SPAN_LITERAL("/") : pieces->vhost);
     if (url->user == NULL || url->password == NULL || url->vhost == NULL) {
-        return sl_fail(err, SL_E_CONFIG,
-                       "user, password or virtual host of the AMQP URL is not well percent-encoded, "
-                       "or longer than %u bytes",
-                       NAME_BYTES_MAX);
+        return sl_fail(
+            err, SL_E_CONFIG,
+            "user, password or virtual host of the AMQP URL is not well percent-encoded, "
+            "or longer than %u bytes",
+            NAME_BYTES_MAX);
     }
     return true;
 }

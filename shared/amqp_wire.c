@@ -6,20 +6,21 @@
 
 #include "shared/amqp_table.h"
 
-#define TAIL_BYTES           1u    /* the frame-end octet */
-#define METHOD_ID_BYTES      4u    /* class and method */
-#define CONTENT_HEAD_BYTES   12u   /* class, weight, body size */
-#define START_HEAD_BYTES     2u    /* protocol version in front of connection.start's table */
-#define POOL_PAGE_BYTES      8192u /* of the decoder; larger pieces are separate and freed with the frame */
-#define HEADER_NAME_MAX      128u  /* AMQP 0-9-1, 4.2.5.5: names of fields are at most 128 characters */
-#define CHANNEL_CONNECTION   0u
-#define CHANNEL_ONLY         1u
-#define CHANNELS_MAX         1u
-#define DELIVERY_PERSISTENT  2u
-#define FLAGS_CONTINUED      0x0001u /* another flag word follows; class basic has only one */
-#define FLAG_CONTENT_TYPE    0x8000u
-#define FLAG_ENCODING        0x4000u
-#define FLAG_HEADERS         0x2000u
+#define TAIL_BYTES         1u  /* the frame-end octet */
+#define METHOD_ID_BYTES    4u  /* class and method */
+#define CONTENT_HEAD_BYTES 12u /* class, weight, body size */
+#define START_HEAD_BYTES   2u  /* protocol version in front of connection.start's table */
+#define POOL_PAGE_BYTES                                                                            \
+    8192u /* of the decoder; larger pieces are separate and freed with the frame */
+#define HEADER_NAME_MAX     128u /* AMQP 0-9-1, 4.2.5.5: names of fields are at most 128 characters */
+#define CHANNEL_CONNECTION  0u
+#define CHANNEL_ONLY        1u
+#define CHANNELS_MAX        1u
+#define DELIVERY_PERSISTENT 2u
+#define FLAGS_CONTINUED     0x0001u /* another flag word follows; class basic has only one */
+#define FLAG_CONTENT_TYPE   0x8000u
+#define FLAG_ENCODING       0x4000u
+#define FLAG_HEADERS        0x2000u
 
 struct sl_wire {
     amqp_pool_t frame_pool;   /* what one frame decodes to */
@@ -444,8 +445,8 @@ static bool headers_are_sound(struct sl_span properties)
         }
         at += 1u + raw[at];
     }
-    return at <= properties.bytes && sl_amqp_table_is_sound((struct sl_span){
-                                         properties.data + at, properties.bytes - at });
+    return at <= properties.bytes &&
+           sl_amqp_table_is_sound((struct sl_span){ properties.data + at, properties.bytes - at });
 }
 
 /* False for kinds our own struct does not carry (tables, arrays, fractions). */
@@ -527,8 +528,8 @@ bool sl_wire_put_start_ok(const struct sl_wire *wire, struct sl_buf *out,
                           const struct sl_wire_login *login, struct sl_err *err)
 {
     static const char *const capabilities[] = {
-        "publisher_confirms", "basic.nack",
-        "consumer_cancel_notify", "connection.blocked",
+        "publisher_confirms",           "basic.nack",
+        "consumer_cancel_notify",       "connection.blocked",
         "authentication_failure_close", "exchange_exchange_bindings",
     };
     amqp_table_entry_t able[SL_COUNT(capabilities)];
@@ -545,10 +546,10 @@ bool sl_wire_put_start_ok(const struct sl_wire *wire, struct sl_buf *out,
     };
     amqp_table_entry_t entries[SL_COUNT(texts) + 1];
     for (size_t i = 0; i < SL_COUNT(texts); i++) {
-        entries[i] = (amqp_table_entry_t){ .key = amqp_cstring_bytes(texts[i][0]),
-                                           .value = { .kind = AMQP_FIELD_KIND_UTF8,
-                                                      .value.bytes =
-                                                          amqp_cstring_bytes(texts[i][1]) } };
+        entries[i] =
+            (amqp_table_entry_t){ .key = amqp_cstring_bytes(texts[i][0]),
+                                  .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                                             .value.bytes = amqp_cstring_bytes(texts[i][1]) } };
     }
     entries[SL_COUNT(texts)] =
         (amqp_table_entry_t){ .key = amqp_cstring_bytes("capabilities"),

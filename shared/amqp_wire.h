@@ -16,8 +16,9 @@
 #include "shared/amqp_link.h"
 #include "shared/buf.h"
 
-#define SL_WIRE_HEAD_BYTES      7u      /* type, channel, size */
-#define SL_WIRE_FRAME_BYTES_MIN 4096u   /* frame-min-size of the specification: no smaller limit may be agreed */
+#define SL_WIRE_HEAD_BYTES 7u /* type, channel, size */
+#define SL_WIRE_FRAME_BYTES_MIN                                                                    \
+    4096u /* frame-min-size of the specification: no smaller limit may be agreed */
 #define SL_WIRE_FRAME_BYTES_MAX 131072u /* what we offer; RabbitMQ's own default */
 #define SL_WIRE_NAME_BYTES_MAX  255u    /* a short string */
 
