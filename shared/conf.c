@@ -1,5 +1,6 @@
 #include "shared/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static void read_file_lines(struct sl_conf_source *source, const char *path,
                             struct sl_buf *mistakes);
 static void add_line(struct sl_conf_source *source, const char *path, size_t number,
                      struct sl_span line, struct sl_buf *mistakes);
+static bool is_name(struct sl_span text);
 static void check_known(struct sl_span name, struct sl_buf *mistakes);
 static size_t edits_between(struct sl_span a, const char *b);
 static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source,
@@ -115,9 +117,11 @@ static void read_file_lines(struct sl_conf_source *source, const char *path,
         return;
     }
     size_t bytes = fread(text, 1, FILE_BYTES_MAX, file);
+    bool failed = ferror(file) != 0;
     fclose(file);
-    if (bytes == FILE_BYTES_MAX) {
-        sl_buf_printf(mistakes, "SLUICE_CONFIG: %s is larger than 64 KiB\n", path);
+    if (failed || bytes == FILE_BYTES_MAX) {
+        sl_buf_printf(mistakes, "SLUICE_CONFIG: %s %s\n", path,
+                      failed ? "cannot be read" : "is 64 KiB or larger");
     } else {
         struct sl_span rest = sl_span_make(text, bytes);
         struct sl_span line = { 0 };
@@ -137,10 +141,19 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
     }
     struct sl_span value = line;
     struct sl_span name = { 0 };
-    bool has_name = sl_span_split(&value, '=', &name) && value.data != NULL && name.bytes > 0;
-    if (!has_name) {
+    bool has_value = sl_span_split(&value, '=', &name) && value.data != NULL;
+    name = sl_span_trim(name);
+    value = has_value ? sl_span_trim(value) : value;
+    if (!has_value || !is_name(name)) {
         sl_buf_printf(mistakes, "%s:%zu: expected NAME=value\n", path, number);
         return;
+    }
+    for (size_t i = 0; i < source->entry_count; i++) {
+        if (sl_span_is(name, source->entries[i].name)) {
+            sl_buf_printf(mistakes, "%s:%zu: %.*s is set twice in this file; keep one\n", path,
+                          number, SL_SPAN_ARGS(name));
+            return;
+        }
     }
     check_known(name, mistakes);
     struct sl_conf_entry *grown =
@@ -152,20 +165,33 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
         return;
     }
     source->entries = grown;
-    grown[source->entry_count] =
-        (struct sl_conf_entry){ .name = strndup(name.data, name.bytes),
-                                .value = strndup(value.data, value.bytes) };
-    source->entry_count++;
+    struct sl_conf_entry entry = { .name = strndup(name.data, name.bytes),
+                                   .value = strndup(value.data, value.bytes) };
+    if (entry.name == NULL || entry.value == NULL) {
+        sl_buf_printf(mistakes, "%s:%zu: no memory\n", path, number);
+        free(entry.name);
+        free(entry.value);
+        return;
+    }
+    grown[source->entry_count++] = entry;
+}
+
+static bool is_name(struct sl_span text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (isalnum((unsigned char)text.data[i]) == 0 && text.data[i] != '_') {
+            return false;
+        }
+    }
+    return text.bytes > 0;
 }
 
 void sl_conf_source_done(struct sl_conf_source *source)
 {
     for (size_t i = 0; i < source->entry_count; i++) {
         free(source->entries[i].name);
-        if (source->entries[i].value != NULL) {
-            explicit_bzero(source->entries[i].value, strlen(source->entries[i].value));
-            free(source->entries[i].value);
-        }
+        explicit_bzero(source->entries[i].value, strlen(source->entries[i].value));
+        free(source->entries[i].value);
     }
     free(source->entries);
     *source = (struct sl_conf_source){ 0 };
@@ -181,7 +207,7 @@ const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name
     }
     for (size_t i = 0; i < source->entry_count; i++) {
         const struct sl_conf_entry *entry = &source->entries[i];
-        if (entry->name != NULL && entry->value != NULL && strcmp(entry->name, name) == 0) {
+        if (strcmp(entry->name, name) == 0) {
             return entry->value[0] == '\0' ? NULL : entry->value;
         }
     }
@@ -252,7 +278,11 @@ static char *find_value(const struct sl_conf_key *key, const struct sl_conf_sour
     char file_name[96];
     snprintf(file_name, sizeof file_name, "%s_FILE", key->env);
     bool may_be_file = key->type == SL_CONF_TEXT || key->type == SL_CONF_SECRET;
-    const char *path = may_be_file ? sl_conf_lookup(source, file_name) : NULL;
+    const char *path = sl_conf_lookup(source, file_name);
+    if (path != NULL && !may_be_file) {
+        sl_buf_printf(mistakes, "%s: only a text or a secret is read from a file\n", file_name);
+        path = NULL;
+    }
     if (direct != NULL && path != NULL) {
         sl_buf_printf(mistakes, "%s: set together with %s; keep one\n", key->env, file_name);
     }
@@ -278,12 +308,18 @@ static char *read_secret_file(const char *name, const char *path, struct sl_buf 
         return NULL;
     }
     size_t bytes = fread(text, 1, FILE_BYTES_MAX - 1, file);
+    bool failed = ferror(file) != 0;
     fclose(file);
+    const char *why = failed                        ? "cannot be read"
+                      : bytes == FILE_BYTES_MAX - 1 ? "is 64 KiB or larger"
+                      : strlen(text) != bytes       ? "holds a NUL byte"
+                                                    : NULL;
     while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r')) {
         text[--bytes] = '\0';
     }
-    if (strlen(text) != bytes) {
-        sl_buf_printf(mistakes, "%s: %s holds a NUL byte\n", name, path);
+    why = why == NULL && bytes == 0 ? "is empty" : why;
+    if (why != NULL) {
+        sl_buf_printf(mistakes, "%s: %s %s\n", name, path, why);
     }
     return text;
 }

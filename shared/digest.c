@@ -10,7 +10,7 @@
 
 struct sl_hmac_key {
     EVP_MAC_CTX
-        *context; /* keyed; each message starts it again without a key, which keeps the old one */
+    *context; /* keyed; each message starts it again without a key, which keeps the old one */
 };
 
 static const char hex_digits[] = "0123456789abcdef";

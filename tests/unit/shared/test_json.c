@@ -165,8 +165,7 @@ CLAIM(json__what_is_not_rfc_8259_is_malformed)
         /* white space that JSON does not have */
         "[1\f]",
         "\v{}",
-        "[1,\xC2\xA0"
-        "2]",
+        "[1,\xC2\xA0]",
         "{}\x1A",
         "[1\x0C]",
         "// c\n1",
