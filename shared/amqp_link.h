@@ -60,6 +60,7 @@ struct sl_amqp_message {
 struct sl_amqp_delivery {
     uint64_t tag;
     bool redelivered;
+    size_t headers_left_out; /* tables, arrays and fractions, or more than SL_AMQP_HEADERS_MAX */
     struct sl_amqp_message message; /* borrowed during the callback; exchange is NULL-terminated */
 };
 
