@@ -1,16 +1,17 @@
 #include "shared/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/nearest.h"
 #include "shared/units.h"
 
-#define FILE_BYTES_MAX    (64u * 1024u)
-#define ENTRIES_MAX       256u
-#define INT_DIGITS_MAX    15u
-#define SUGGEST_EDITS_MAX 3u
+#define FILE_BYTES_MAX (64u * 1024u)
+#define ENTRIES_MAX    256u
+#define INT_DIGITS_MAX 15u
 
 /* Every SLUICE_* name of every program's config.def, collected by the build. */
 static const char *const known_names[] = {
@@ -21,8 +22,8 @@ static void read_file_lines(struct sl_conf_source *source, const char *path,
                             struct sl_buf *mistakes);
 static void add_line(struct sl_conf_source *source, const char *path, size_t number,
                      struct sl_span line, struct sl_buf *mistakes);
+static bool is_name(struct sl_span text);
 static void check_known(struct sl_span name, struct sl_buf *mistakes);
-static size_t edits_between(struct sl_span a, const char *b);
 static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source,
                      char *holder, struct sl_buf *mistakes);
 static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
@@ -59,47 +60,15 @@ static void check_known(struct sl_span name, struct sl_buf *mistakes)
     if (bare.bytes > 5 && memcmp(bare.data + bare.bytes - 5, "_FILE", 5) == 0) {
         bare.bytes -= 5;
     }
-    const char *nearest = NULL;
-    size_t nearest_edits = SUGGEST_EDITS_MAX + 1;
     for (size_t i = 0; i < SL_COUNT(known_names); i++) {
         if (sl_span_is(bare, known_names[i]) || sl_span_is(name, known_names[i])) {
             return;
         }
-        size_t edits = edits_between(bare, known_names[i]);
-        if (edits < nearest_edits) {
-            nearest_edits = edits;
-            nearest = known_names[i];
-        }
     }
+    const char *nearest = sl_nearest(bare, known_names, SL_COUNT(known_names));
     sl_buf_printf(mistakes, "%.*s: no program knows this name%s%s%s\n", SL_SPAN_ARGS(name),
                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                   nearest == NULL ? "" : "?");
-}
-
-/* Levenshtein distance, for names of at most 63 bytes. */
-static size_t edits_between(struct sl_span a, const char *b)
-{
-    size_t row[64];
-    size_t b_bytes = strlen(b);
-    if (a.bytes >= SL_COUNT(row) || b_bytes >= SL_COUNT(row)) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b_bytes; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.bytes; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_bytes; j++) {
-            size_t above = row[j];
-            size_t best = diagonal + (a.data[i - 1] == b[j - 1] ? 0 : 1);
-            best = above + 1 < best ? above + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[b_bytes];
 }
 
 static void read_file_lines(struct sl_conf_source *source, const char *path,
@@ -115,9 +84,11 @@ static void read_file_lines(struct sl_conf_source *source, const char *path,
         return;
     }
     size_t bytes = fread(text, 1, FILE_BYTES_MAX, file);
+    bool failed = ferror(file) != 0;
     fclose(file);
-    if (bytes == FILE_BYTES_MAX) {
-        sl_buf_printf(mistakes, "SLUICE_CONFIG: %s is larger than 64 KiB\n", path);
+    if (failed || bytes == FILE_BYTES_MAX) {
+        sl_buf_printf(mistakes, "SLUICE_CONFIG: %s %s\n", path,
+                      failed ? "cannot be read" : "is 64 KiB or larger");
     } else {
         struct sl_span rest = sl_span_make(text, bytes);
         struct sl_span line = { 0 };
@@ -137,10 +108,19 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
     }
     struct sl_span value = line;
     struct sl_span name = { 0 };
-    bool has_name = sl_span_split(&value, '=', &name) && value.data != NULL && name.bytes > 0;
-    if (!has_name) {
+    bool has_value = sl_span_split(&value, '=', &name) && value.data != NULL;
+    name = sl_span_trim(name);
+    value = has_value ? sl_span_trim(value) : value;
+    if (!has_value || !is_name(name)) {
         sl_buf_printf(mistakes, "%s:%zu: expected NAME=value\n", path, number);
         return;
+    }
+    for (size_t i = 0; i < source->entry_count; i++) {
+        if (sl_span_is(name, source->entries[i].name)) {
+            sl_buf_printf(mistakes, "%s:%zu: %.*s is set twice in this file; keep one\n", path,
+                          number, SL_SPAN_ARGS(name));
+            return;
+        }
     }
     check_known(name, mistakes);
     struct sl_conf_entry *grown =
@@ -152,20 +132,33 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
         return;
     }
     source->entries = grown;
-    grown[source->entry_count] =
-        (struct sl_conf_entry){ .name = strndup(name.data, name.bytes),
-                                .value = strndup(value.data, value.bytes) };
-    source->entry_count++;
+    struct sl_conf_entry entry = { .name = strndup(name.data, name.bytes),
+                                   .value = strndup(value.data, value.bytes) };
+    if (entry.name == NULL || entry.value == NULL) {
+        sl_buf_printf(mistakes, "%s:%zu: no memory\n", path, number);
+        free(entry.name);
+        free(entry.value);
+        return;
+    }
+    grown[source->entry_count++] = entry;
+}
+
+static bool is_name(struct sl_span text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (isalnum((unsigned char)text.data[i]) == 0 && text.data[i] != '_') {
+            return false;
+        }
+    }
+    return text.bytes > 0;
 }
 
 void sl_conf_source_done(struct sl_conf_source *source)
 {
     for (size_t i = 0; i < source->entry_count; i++) {
         free(source->entries[i].name);
-        if (source->entries[i].value != NULL) {
-            explicit_bzero(source->entries[i].value, strlen(source->entries[i].value));
-            free(source->entries[i].value);
-        }
+        explicit_bzero(source->entries[i].value, strlen(source->entries[i].value));
+        free(source->entries[i].value);
     }
     free(source->entries);
     *source = (struct sl_conf_source){ 0 };
@@ -181,7 +174,7 @@ const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name
     }
     for (size_t i = 0; i < source->entry_count; i++) {
         const struct sl_conf_entry *entry = &source->entries[i];
-        if (entry->name != NULL && entry->value != NULL && strcmp(entry->name, name) == 0) {
+        if (strcmp(entry->name, name) == 0) {
             return entry->value[0] == '\0' ? NULL : entry->value;
         }
     }
@@ -252,7 +245,11 @@ static char *find_value(const struct sl_conf_key *key, const struct sl_conf_sour
     char file_name[96];
     snprintf(file_name, sizeof file_name, "%s_FILE", key->env);
     bool may_be_file = key->type == SL_CONF_TEXT || key->type == SL_CONF_SECRET;
-    const char *path = may_be_file ? sl_conf_lookup(source, file_name) : NULL;
+    const char *path = sl_conf_lookup(source, file_name);
+    if (path != NULL && !may_be_file) {
+        sl_buf_printf(mistakes, "%s: only a text or a secret is read from a file\n", file_name);
+        path = NULL;
+    }
     if (direct != NULL && path != NULL) {
         sl_buf_printf(mistakes, "%s: set together with %s; keep one\n", key->env, file_name);
     }
@@ -278,12 +275,18 @@ static char *read_secret_file(const char *name, const char *path, struct sl_buf 
         return NULL;
     }
     size_t bytes = fread(text, 1, FILE_BYTES_MAX - 1, file);
+    bool failed = ferror(file) != 0;
     fclose(file);
+    const char *why = failed                        ? "cannot be read"
+                      : bytes == FILE_BYTES_MAX - 1 ? "is 64 KiB or larger"
+                      : strlen(text) != bytes       ? "holds a NUL byte"
+                                                    : NULL;
     while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r')) {
         text[--bytes] = '\0';
     }
-    if (strlen(text) != bytes) {
-        sl_buf_printf(mistakes, "%s: %s holds a NUL byte\n", name, path);
+    why = why == NULL && bytes == 0 ? "is empty" : why;
+    if (why != NULL) {
+        sl_buf_printf(mistakes, "%s: %s %s\n", name, path, why);
     }
     return text;
 }

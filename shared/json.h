@@ -3,7 +3,7 @@
  *
  * A small tree over the caller's bytes: every node knows its raw text; strings are decoded and numbers converted only when asked,
  * so 30-digit numbers, lone surrogates and deep nesting are data, not errors. Below `depth_max` levels a container is not opened;
- * it stays one node with its raw text.
+ * it stays one node with its raw text. The whole text is checked against the grammar, opened or not.
  * Refuses: repairing; recursion that follows the input's depth; a second copy of the tree in the heap (nodes live in the arena).
  * Source: RFC 8259. A leading UTF-8 byte order mark is skipped. Duplicate keys: the last one counts.
  * Threads: one owner.
@@ -20,10 +20,6 @@
 #include "shared/err.h"
 #include "shared/span.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum sl_json_type {
     SL_JSON_NULL,
     SL_JSON_BOOL,
@@ -35,11 +31,10 @@ enum sl_json_type {
 
 struct sl_json {
     enum sl_json_type type;
-    bool is_true;   /* BOOL */
-    bool is_opened; /* ARRAY, OBJECT: children are present (not below depth_max) */
-    struct sl_span
-        key; /* raw text between the quotes, escapes not decoded; absent in arrays and at the root */
-    struct sl_span raw;    /* the whole value as received, without surrounding white space */
+    bool is_true;       /* BOOL */
+    bool is_opened;     /* ARRAY, OBJECT: children are present (not below depth_max) */
+    struct sl_span key; /* between the quotes, escapes not decoded; absent in arrays, at the root */
+    struct sl_span raw; /* the whole value as received, without surrounding white space */
     struct sl_json *first; /* first child */
     struct sl_json *next;  /* next sibling */
     size_t child_count;
@@ -53,8 +48,8 @@ void sl_json_parser_free(struct sl_json_parser *parser);
 
 /*
  * Parses `text` (copied into the arena with the padding simdjson needs: spans of the tree point into that copy).
- * depth_max >= 1; nodes_max bounds the tree. Returns the root, or NULL: SL_E_JSON_MALFORMED (not JSON, not UTF-8, trailing bytes),
- * SL_E_LIMIT (nodes_max), SL_E_MEMORY. Text inside containers that are not opened is only checked for balance and UTF-8.
+ * depth_max >= 1, the root's children being level 1; nodes_max bounds the tree. Returns the root, or NULL: SL_E_JSON_MALFORMED (not
+ * JSON, not UTF-8, trailing bytes), SL_E_LIMIT (bytes_max, nodes_max), SL_E_MEMORY.
  */
 struct sl_json *sl_json_parse(struct sl_json_parser *parser, struct sl_arena *arena,
                               struct sl_span text, unsigned depth_max, size_t nodes_max,
@@ -82,13 +77,16 @@ struct sl_span sl_json_text(const struct sl_json *value, struct sl_arena *arena,
                             size_t *out_replaced);
 
 /*
- * Appends value as JSON text that Postgres' jsonb accepts: U+0000 and lone surrogates replaced and counted. A container that was
- * not opened is appended as received only when it holds no backslash-u escape, else as null and counted.
+ * Appends value (null when it is NULL) as JSON text that Postgres' jsonb accepts, everything else byte for byte: the escapes of U+0000
+ * and of lone surrogates become that of U+FFFD; a number longer than SL_JSON_CLEAN_NUMBER_BYTES_MAX or with an exponent beyond
+ * SL_JSON_CLEAN_EXPONENT_MAX, and a container nested deeper than SL_JSON_CLEAN_DEPTH_MAX, become null. *out_replaced (may be NULL)
+ * is increased by one for each.
  */
+#define SL_JSON_CLEAN_NUMBER_BYTES_MAX 8000u
+#define SL_JSON_CLEAN_EXPONENT_MAX     400
+#define SL_JSON_CLEAN_DEPTH_MAX        512u
 void sl_json_append_clean(const struct sl_json *value, struct sl_buf *out, size_t *out_replaced);
 
-#ifdef __cplusplus
-}
-#endif
+SL_DEFINE_AUTO(struct sl_json_parser *, sl_json_parser_free)
 
 #endif

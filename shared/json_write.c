@@ -154,9 +154,12 @@ static void append_escaped(struct sl_buf *out, uint32_t code_point, const char *
     default:
         break;
     }
-    bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F) ||
-                      code_point == 0x2028 || code_point == 0x2029;
-    if (is_control) {
+    bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F);
+    /* Line and paragraph separators, and the marks that reorder what a terminal shows (Unicode TR 9, "Directional Formatting"). */
+    bool is_fooling = (code_point >= 0x2028 && code_point <= 0x202E) ||
+                      (code_point >= 0x2066 && code_point <= 0x2069) || code_point == 0x200E ||
+                      code_point == 0x200F || code_point == 0x061C;
+    if (is_control || is_fooling) {
         sl_buf_printf(out, "\\u%04x", (unsigned)code_point);
     } else {
         sl_buf_append(out, raw, bytes);

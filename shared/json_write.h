@@ -1,8 +1,8 @@
 /*
  * json_write - an append-only JSON writer over a sl_buf.
  *
- * Always emits valid JSON text: strings are escaped, bytes that are not UTF-8 become U+FFFD, C1 controls, DEL and U+2028/9 are
- * escaped so that a terminal or a log reader is never fooled. Commas are the writer's business.
+ * Always emits valid JSON text: strings are escaped, bytes that are not UTF-8 become U+FFFD, C1 controls, DEL, U+2028/9 and
+ * the marks that change the direction of text are escaped so that a terminal or a log reader is never fooled. Commas are the writer's business.
  * Refuses: numbers as floating point other than through sl_json_put_raw.
  * Threads: no shared state.
  */

@@ -1,6 +1,7 @@
 #include "shared/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +15,10 @@
 #include "shared/clock.h"
 #include "shared/json_write.h"
 
-#define QUEUE_BYTES_MAX (1024u * 1024u)
+/* Ordinary lines stop at the first bound, so that lines of loss still find room. */
+#define QUEUE_ORDINARY_BYTES_MAX (1024u * 1024u)
+#define QUEUE_BYTES_MAX          (4u * QUEUE_ORDINARY_BYTES_MAX)
+#define PATIENCE_MS              1000 /* for a stderr that nobody reads */
 
 struct sl_log {
     struct sl_log_opts opts;
@@ -22,12 +26,11 @@ struct sl_log {
     bool as_text;
     _Atomic int level;
     _Atomic uint64_t dropped;
+    _Atomic bool stop;
 
     pthread_mutex_t lock;
     pthread_cond_t filled;
-    struct sl_buf queue;   /* under lock: complete lines */
-    uint64_t dropped_said; /* under lock */
-    bool stop;             /* under lock */
+    struct sl_buf queue; /* under lock: complete lines */
     pthread_t writer;
     bool writer_runs;
 };
@@ -35,11 +38,16 @@ struct sl_log {
 static const char *const level_names[] = { "debug", "info", "warn", "error", "fatal" };
 
 static void *write_queue(void *arg);
-static void write_all(int fd, const char *data, size_t bytes);
+static void say_dropped(struct sl_log *log, uint64_t *said);
+static bool write_all(struct sl_log *log, const char *data, size_t bytes, bool is_writer);
+static void format(const struct sl_log *log, enum sl_level level, const char *event,
+                   const char *msg, const struct sl_field *fields, struct sl_buf *out);
 static void format_json(const struct sl_log *log, enum sl_level level, const char *event,
-                        const char *msg, const struct sl_field *fields, struct sl_buf *out);
+                        const char *msg, const struct sl_field *fields, size_t value_bytes_max,
+                        struct sl_buf *out);
 static void format_text(enum sl_level level, const char *event, const char *msg,
-                        const struct sl_field *fields, struct sl_buf *out);
+                        const struct sl_field *fields, size_t value_bytes_max, struct sl_buf *out);
+static struct sl_span cut(struct sl_span value, size_t bytes_max);
 static void enqueue(struct sl_log *log, const struct sl_buf *line, bool is_loss);
 
 struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err)
@@ -81,11 +89,12 @@ struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err)
 static void *write_queue(void *arg)
 {
     struct sl_log *log = arg;
+    uint64_t said = 0;
     struct sl_buf batch;
     sl_buf_init(&batch, QUEUE_BYTES_MAX);
     pthread_mutex_lock(&log->lock);
     for (;;) {
-        while (log->queue.used_bytes == 0 && !log->stop) {
+        while (log->queue.used_bytes == 0 && !atomic_load(&log->stop)) {
             pthread_cond_wait(&log->filled, &log->lock);
         }
         if (log->queue.used_bytes == 0) {
@@ -95,7 +104,9 @@ static void *write_queue(void *arg)
         log->queue = batch;
         batch = swap;
         pthread_mutex_unlock(&log->lock);
-        write_all(log->opts.fd, batch.data, batch.used_bytes);
+        if (write_all(log, batch.data, batch.used_bytes, true)) {
+            say_dropped(log, &said);
+        }
         sl_buf_reset(&batch);
         pthread_mutex_lock(&log->lock);
     }
@@ -104,22 +115,46 @@ static void *write_queue(void *arg)
     return NULL;
 }
 
-static void write_all(int fd, const char *data, size_t bytes)
+static void say_dropped(struct sl_log *log, uint64_t *said)
+{
+    uint64_t dropped = atomic_load(&log->dropped);
+    if (dropped == *said) {
+        return;
+    }
+    SL_DONE(sl_buf_done) struct sl_buf line;
+    sl_buf_init(&line, SL_LOG_LINE_BYTES_MAX);
+    const struct sl_field fields[] = { sl_int("count", (int64_t)(dropped - *said)),
+                                       { .key = NULL } };
+    format(log, SL_WARN, "log.dropped", "ordinary log lines were dropped: nobody read stderr",
+           fields, &line);
+    *said = dropped;
+    write_all(log, line.data, line.used_bytes, true);
+}
+
+/*
+ * False when it was given up. stderr may block, so it is asked first: a pipe that polls as writable takes PIPE_BUF bytes at once. The
+ * writer thread waits for a reader as long as the program runs; a caller, and the writer at the end, only PATIENCE_MS.
+ */
+static bool write_all(struct sl_log *log, const char *data, size_t bytes, bool is_writer)
 {
     while (bytes > 0) {
-        ssize_t written = write(fd, data, bytes);
+        struct pollfd ready = { .fd = log->opts.fd, .events = POLLOUT };
+        int answer = poll(&ready, 1, PATIENCE_MS);
+        if (answer == 0 && is_writer && !atomic_load(&log->stop)) {
+            continue;
+        }
+        if (answer == 0 || (answer < 0 && errno != EINTR)) {
+            return false;
+        }
+        ssize_t written = write(log->opts.fd, data, bytes < PIPE_BUF ? bytes : PIPE_BUF);
         if (written > 0) {
             data += written;
             bytes -= (size_t)written;
-        } else if (written < 0 && errno == EAGAIN) {
-            struct pollfd ready = { .fd = fd, .events = POLLOUT };
-            if (poll(&ready, 1, 1000) <= 0) {
-                return; /* nobody reads stderr: give this batch up rather than hang at exit */
-            }
-        } else if (written < 0 && errno != EINTR) {
-            return;
+        } else if (written < 0 && errno != EAGAIN && errno != EINTR) {
+            return false;
         }
     }
+    return true;
 }
 
 void sl_log_free(struct sl_log *log)
@@ -129,7 +164,7 @@ void sl_log_free(struct sl_log *log)
     }
     if (log->writer_runs) {
         pthread_mutex_lock(&log->lock);
-        log->stop = true;
+        atomic_store(&log->stop, true);
         pthread_cond_signal(&log->filled);
         pthread_mutex_unlock(&log->lock);
         pthread_join(log->writer, NULL);
@@ -158,16 +193,31 @@ void sl_log_write(struct sl_log *log, enum sl_level level, bool is_loss, const c
     }
     SL_DONE(sl_buf_done) struct sl_buf line;
     sl_buf_init(&line, SL_LOG_LINE_BYTES_MAX);
-    if (log->as_text) {
-        format_text(level, event, msg, fields, &line);
-    } else {
-        format_json(log, level, event, msg, fields, &line);
-    }
+    format(log, level, event, msg, fields, &line);
     enqueue(log, &line, is_loss);
 }
 
+/* Values that escape to many bytes do not cost the line: it is written again with shorter ones. */
+static void format(const struct sl_log *log, enum sl_level level, const char *event,
+                   const char *msg, const struct sl_field *fields, struct sl_buf *out)
+{
+    static const size_t value_bytes_max[] = { SL_LOG_VALUE_BYTES_MAX, 64, 0 };
+    for (size_t i = 0; i < SL_COUNT(value_bytes_max); i++) {
+        sl_buf_reset(out);
+        if (log->as_text) {
+            format_text(level, event, msg, fields, value_bytes_max[i], out);
+        } else {
+            format_json(log, level, event, msg, fields, value_bytes_max[i], out);
+        }
+        if (sl_buf_ok(out)) {
+            return;
+        }
+    }
+}
+
 static void format_json(const struct sl_log *log, enum sl_level level, const char *event,
-                        const char *msg, const struct sl_field *fields, struct sl_buf *out)
+                        const char *msg, const struct sl_field *fields, size_t value_bytes_max,
+                        struct sl_buf *out)
 {
     char now[SL_RFC3339_BYTES];
     sl_clock_rfc3339(sl_clock_wall_us(), now);
@@ -181,13 +231,10 @@ static void format_json(const struct sl_log *log, enum sl_level level, const cha
     sl_json_put_text(&json, "version", sl_span_of(log->opts.version));
     sl_json_put_text(&json, "instance", sl_span_of(log->instance));
     for (; fields->key != NULL; fields++) {
-        struct sl_span value = fields->text;
         switch (fields->kind) {
         case SL_FIELD_TEXT:
-            if (value.data != NULL) {
-                value.bytes =
-                    value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
-                sl_json_put_text(&json, fields->key, value);
+            if (fields->text.data != NULL) {
+                sl_json_put_text(&json, fields->key, cut(fields->text, value_bytes_max));
             }
             break;
         case SL_FIELD_INT:
@@ -202,8 +249,13 @@ static void format_json(const struct sl_log *log, enum sl_level level, const cha
     sl_buf_append_char(out, '\n');
 }
 
+static struct sl_span cut(struct sl_span value, size_t bytes_max)
+{
+    return sl_span_make(value.data, value.bytes < bytes_max ? value.bytes : bytes_max);
+}
+
 static void format_text(enum sl_level level, const char *event, const char *msg,
-                        const struct sl_field *fields, struct sl_buf *out)
+                        const struct sl_field *fields, size_t value_bytes_max, struct sl_buf *out)
 {
     char now[SL_RFC3339_BYTES];
     sl_clock_rfc3339(sl_clock_wall_us(), now);
@@ -214,10 +266,7 @@ static void format_text(enum sl_level level, const char *event, const char *msg,
         }
         sl_buf_printf(out, "  %s=", fields->key);
         if (fields->kind == SL_FIELD_TEXT) {
-            struct sl_span value = fields->text;
-            value.bytes =
-                value.bytes > SL_LOG_VALUE_BYTES_MAX ? SL_LOG_VALUE_BYTES_MAX : value.bytes;
-            sl_json_append_quoted(out, value);
+            sl_json_append_quoted(out, cut(fields->text, value_bytes_max));
         } else if (fields->kind == SL_FIELD_INT) {
             sl_buf_printf(out, "%lld", (long long)fields->number);
         } else {
@@ -230,16 +279,16 @@ static void format_text(enum sl_level level, const char *event, const char *msg,
 static void enqueue(struct sl_log *log, const struct sl_buf *line, bool is_loss)
 {
     bool queued = false;
+    size_t bytes_max = is_loss ? QUEUE_BYTES_MAX : QUEUE_ORDINARY_BYTES_MAX;
     if (sl_buf_ok(line)) {
         pthread_mutex_lock(&log->lock);
-        queued = log->queue.bytes_max - log->queue.used_bytes >= line->used_bytes &&
+        queued = log->queue.used_bytes + line->used_bytes <= bytes_max &&
                  sl_buf_append(&log->queue, line->data, line->used_bytes);
         pthread_cond_signal(&log->filled);
         pthread_mutex_unlock(&log->lock);
     }
-    if (!queued && is_loss) {
-        write_all(log->opts.fd, line->data, line->used_bytes);
-    } else if (!queued) {
+    bool is_written = !queued && is_loss && write_all(log, line->data, line->used_bytes, false);
+    if (!queued && !is_written) {
         atomic_fetch_add(&log->dropped, 1);
     }
 }

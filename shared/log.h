@@ -5,8 +5,8 @@
  * fields. `event` is a stable dotted name listed in shared/events.def. Values that came from a request are escaped and cut at
  * SL_LOG_VALUE_BYTES_MAX. Programs log; shared/ returns errors.
  * Refuses: payloads, signatures, secrets (callers never pass them), blocking the caller: a bounded queue and one writer thread; what
- * does not fit is counted and said in the next line. Lines that report loss or degradation (sl_loss) bypass the level and are
- * written by the caller itself when the queue is full, so they are never dropped.
+ * does not fit is counted and said in a line of its own. Lines that report loss or degradation (sl_loss) bypass the level and have
+ * three times the queue for themselves; when even that is full the caller writes the line, waiting a second at most.
  * Threads: any thread may log.
  */
 #ifndef SHARED_LOG_H
@@ -62,7 +62,7 @@ struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err) SL
 /* Writes what is queued, ends the thread. Accepts NULL. */
 void sl_log_free(struct sl_log *log);
 void sl_log_set_level(struct sl_log *log, enum sl_level level);
-/* Lines dropped because the queue was full. */
+/* Lines dropped because nobody read them in time. */
 uint64_t sl_log_dropped(const struct sl_log *log);
 
 /* fields end with a NULL key. log may be NULL (then nothing happens). */
@@ -77,7 +77,7 @@ void sl_log_write(struct sl_log *log, enum sl_level level, bool is_loss, const c
 #define sl_info(log, event, msg, ...)  SL_LOG_AT(log, SL_INFO, false, event, msg, __VA_ARGS__)
 #define sl_warn(log, event, msg, ...)  SL_LOG_AT(log, SL_WARN, false, event, msg, __VA_ARGS__)
 #define sl_error(log, event, msg, ...) SL_LOG_AT(log, SL_ERROR, false, event, msg, __VA_ARGS__)
-/* A line that reports loss or degradation: never filtered, never dropped. */
+/* A line that reports loss or degradation: never filtered, and the last to be dropped. */
 #define sl_loss(log, level, event, msg, ...) SL_LOG_AT(log, level, true, event, msg, __VA_ARGS__)
 
 /* One line for an error: error_code, error, runbook, then the given fields. */

@@ -136,6 +136,7 @@ int64_t sl_series_value(const struct sl_series *series)
 
 void sl_series_observe_us(struct sl_series *series, int64_t micros)
 {
+    micros = micros < 0 ? 0 : micros; /* two clocks may disagree; a sum never falls */
     size_t bucket = 0;
     while (bucket < SL_COUNT(bucket_us) && micros > bucket_us[bucket]) {
         bucket++;

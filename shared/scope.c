@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Noreturn void sl_assert_failed(const char *condition, const char *file, int line,
-                                const char *function)
+void sl_assert_failed(const char *condition, const char *file, int line, const char *function)
 {
     fprintf(stderr, "%s:%d: %s: invariant broken: %s\n", file, line, function, condition);
     abort();

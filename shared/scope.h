@@ -42,7 +42,7 @@
     ((condition) ? (void)0 : sl_assert_failed(#condition, __FILE__, __LINE__, __func__))
 
 /* Writes one line to stderr and aborts. */
-_Noreturn void sl_assert_failed(const char *condition, const char *file, int line,
-                                const char *function);
+__attribute__((noreturn)) void sl_assert_failed(const char *condition, const char *file, int line,
+                                                const char *function);
 
 #endif

@@ -90,7 +90,8 @@ static inline bool sl_span_split(struct sl_span *rest, char separator, struct sl
     if (rest->data == NULL) {
         return false;
     }
-    const char *found = rest->bytes == 0 ? NULL : memchr(rest->data, separator, rest->bytes);
+    const char *found =
+        rest->bytes == 0 ? NULL : (const char *)memchr(rest->data, separator, rest->bytes);
     if (found == NULL) {
         *out_part = *rest;
         *rest = (struct sl_span){ NULL, 0 };

@@ -1,0 +1,255 @@
+#include "ops/dev_demo.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ops/dev_env.h"
+#include "ops/dev_process.h"
+#include "shared/clock.h"
+#include "shared/units.h"
+
+#define PSQL             "/usr/bin/psql"
+#define PSQL_WAIT_MS     15000
+#define TRIGGER_WAIT_MS  600000
+#define STANDSTILL_MS    20000 /* without one more row, the demonstration has failed */
+#define LOOK_EVERY_MS    100
+#define ANSWER_BYTES_MAX 65536
+
+#define ARGUMENTS_MAX 12u
+
+/* The rows of this demonstration are those received since it began; the moment travels as a setting of the session. */
+#define SINCE "to_timestamp(current_setting('sluice.since')::float8)"
+
+static const char count_sql[] = "SELECT count(*) FROM sluice_inbox WHERE received_at >= " SINCE;
+
+static const struct {
+    const char *title;
+    const char *sql;
+} tables[] = {
+    { "What the events became",
+      "SELECT type, verdict, count(*) AS events FROM sluice_inbox WHERE received_at >= " SINCE " "
+      "GROUP BY 1, 2 ORDER BY 1, 2" },
+    { "Rows in the billing tables",
+      "SELECT 'billing_customer' AS \"table\", count(*) AS rows FROM billing_customer "
+      "UNION ALL SELECT 'billing_subscription', count(*) FROM billing_subscription "
+      "UNION ALL SELECT 'billing_subscription_item', count(*) FROM billing_subscription_item "
+      "UNION ALL SELECT 'billing_invoice', count(*) FROM billing_invoice "
+      "UNION ALL SELECT 'billing_invoice_line', count(*) FROM billing_invoice_line "
+      "UNION ALL SELECT 'billing_invoice_payment', count(*) FROM billing_invoice_payment" },
+    { "The latest customers and what they have",
+      "SELECT c.email, a.has_access AS access, a.status, "
+      "to_char(a.current_period_end, 'YYYY-MM-DD') AS paid_until, "
+      "(SELECT count(*) FROM billing_invoice i WHERE i.customer = c.id "
+      "AND (i.account, i.livemode) = (c.account, c.livemode)) AS invoices, "
+      "(SELECT coalesce(sum(i.amount_paid), 0) FROM billing_invoice i WHERE i.customer = c.id "
+      "AND (i.account, i.livemode) = (c.account, c.livemode)) AS paid "
+      "FROM billing_customer c LEFT JOIN billing_access a ON a.customer = c.id "
+      "AND (a.account, a.livemode) = (c.account, c.livemode) "
+      "ORDER BY c.synced_at DESC, c.id DESC LIMIT 5" },
+    { "From webhook to committed row, in milliseconds",
+      "WITH took AS (SELECT 1000 * extract(epoch FROM applied_at - received_at) AS ms "
+      "FROM sluice_inbox WHERE received_at >= " SINCE ") "
+      "SELECT count(*) AS events, "
+      "round(percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), 1) AS p50, "
+      "round(percentile_disc(0.95) WITHIN GROUP (ORDER BY ms), 1) AS p95, "
+      "round(percentile_disc(0.99) WITHIN GROUP (ORDER BY ms), 1) AS p99, "
+      "round(max(ms), 1) AS max FROM took" },
+};
+
+struct demo {
+    const struct dev_home *home;
+    const char *database_url;
+    struct dev_env env;
+};
+
+static void demo_done(struct demo *demo);
+static bool send_events(const struct demo *demo, unsigned count, int *out_status,
+                        struct sl_err *err);
+static bool ask(const struct demo *demo, const char *sql, struct sl_buf *out, struct sl_err *err);
+static bool show(const struct demo *demo, const char *title, const char *sql, struct sl_err *err);
+static bool run_psql(const struct demo *demo, const char *const *flags, const char *sql,
+                     struct sl_buf *out, struct sl_err *err);
+static bool count_rows(const struct demo *demo, int64_t *out_rows, struct sl_err *err);
+static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t *out_rows,
+                          struct sl_err *err);
+static int failed(const char *what, int exit_status);
+
+int dev_demo(const struct dev_home *home, unsigned count)
+{
+    SL_DONE(ops_stack_done) struct ops_stack stack = { 0 };
+    SL_DONE(demo_done) struct demo demo = { .home = home };
+    SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
+    struct sl_err err = { 0 };
+    pid_t pid = 0;
+    int status = 0;
+    int64_t rows = 0;
+
+    if (ops_stack_is_running(home->dir, &pid)) {
+        ops_stack_load(&stack, home->dir);
+    }
+    demo.database_url = ops_stack_get(&stack, "DATABASE_URL");
+    if (demo.database_url == NULL || ops_stack_get(&stack, "SLUICE_HTTP_LISTEN") == NULL) {
+        return failed("no stack with a publisher and a consumer is up; start one: sluice dev",
+                      EX_UNAVAILABLE);
+    }
+    dev_env_inherit(&demo.env);
+    for (size_t i = 0; i < stack.count; i++) {
+        dev_env_set(&demo.env, stack.entries[i].name, "%s", stack.entries[i].value);
+    }
+    sl_buf_init(&answer, ANSWER_BYTES_MAX);
+    if (!ask(&demo, "SELECT extract(epoch FROM clock_timestamp())", &answer, &err)) {
+        return failed(err.text, EX_UNAVAILABLE);
+    }
+    dev_env_set(&demo.env, "PGOPTIONS", "-c sluice.since=%s", sl_buf_span(&answer).data);
+
+    printf("Sending %u signed sample events …\n", count);
+    (void)fflush(stdout);
+    if (!send_events(&demo, count, &status, &err)) {
+        return failed(err.text, EX_UNAVAILABLE);
+    }
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        return failed("not every event was accepted", EX_UNAVAILABLE);
+    }
+    if (!wait_for_rows(&demo, count, &rows, &err)) {
+        fprintf(stderr, "sluice dev demo: %lld of %u accepted events are rows\n", (long long)rows,
+                count);
+        return failed(err.text, EX_SOFTWARE);
+    }
+    for (size_t i = 0; i < SL_COUNT(tables); i++) {
+        if (!show(&demo, tables[i].title, tables[i].sql, &err)) {
+            return failed(err.text, EX_UNAVAILABLE);
+        }
+    }
+    printf("Proved: %u events were answered 200, %lld rows are in sluice_inbox.\n", count,
+           (long long)rows);
+    return EXIT_SUCCESS;
+}
+
+static void demo_done(struct demo *demo)
+{
+    dev_env_done(&demo->env);
+}
+
+static int failed(const char *what, int exit_status)
+{
+    fprintf(stderr, "sluice dev demo: %s\n", what);
+    return exit_status;
+}
+
+static bool send_events(const struct demo *demo, unsigned count, int *out_status,
+                        struct sl_err *err)
+{
+    char program[PATH_MAX];
+    char number[16];
+    (void)snprintf(number, sizeof number, "%u", count);
+    const char *argv[] = { program, "trigger", "all", "--count", number, NULL };
+    struct dev_spawn spawn = { .argv = argv,
+                               .environment = dev_env_list(&demo->env, err),
+                               .death_signal = SIGTERM };
+    if (!ops_stack_path(program, demo->home->programs, "sluice", err) ||
+        spawn.environment == NULL) {
+        return false;
+    }
+    pid_t pid = dev_process_spawn(&spawn, err);
+    if (pid < 0) {
+        return false;
+    }
+    if (!dev_process_wait(pid, TRIGGER_WAIT_MS, out_status)) {
+        (void)kill(pid, SIGKILL);
+        return sl_fail(err, SL_E_DEADLINE, "sending takes longer than %d s",
+                       TRIGGER_WAIT_MS / 1000);
+    }
+    return true;
+}
+
+static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t *out_rows,
+                          struct sl_err *err)
+{
+    int64_t until_ms = sl_clock_mono_ms() + STANDSTILL_MS;
+    int64_t before = 0;
+    for (;;) {
+        if (!count_rows(demo, out_rows, err)) {
+            return false;
+        }
+        if (*out_rows >= wanted) {
+            return true;
+        }
+        int64_t now_ms = sl_clock_mono_ms();
+        if (*out_rows > before) {
+            before = *out_rows;
+            until_ms = now_ms + STANDSTILL_MS;
+        }
+        if (now_ms >= until_ms) {
+            return sl_fail(err, SL_E_DEADLINE, "no further row for %d s; see %s/logs/consumer.log",
+                           STANDSTILL_MS / 1000, demo->home->dir);
+        }
+        struct timespec wait = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
+        (void)nanosleep(&wait, NULL);
+    }
+}
+
+static bool count_rows(const struct demo *demo, int64_t *out_rows, struct sl_err *err)
+{
+    SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
+    sl_buf_init(&answer, ANSWER_BYTES_MAX);
+    if (!ask(demo, count_sql, &answer, err)) {
+        return false;
+    }
+    return sl_units_decimal(sl_buf_span(&answer), 18, out_rows) ||
+           sl_fail(err, SL_E_BUG, "psql answered what is not a number");
+}
+
+/* One value, without the newline. */
+static bool ask(const struct demo *demo, const char *sql, struct sl_buf *out, struct sl_err *err)
+{
+    static const char *const flags[] = { "-At", NULL };
+    if (!run_psql(demo, flags, sql, out, err)) {
+        return false;
+    }
+    if (out->used_bytes > 0 && out->data[out->used_bytes - 1] == '\n') {
+        out->data[--out->used_bytes] = '\0';
+    }
+    return true;
+}
+
+static bool show(const struct demo *demo, const char *title, const char *sql, struct sl_err *err)
+{
+    static const char *const flags[] = { "-P", "footer=off", NULL };
+    SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
+    sl_buf_init(&answer, ANSWER_BYTES_MAX);
+    if (!run_psql(demo, flags, sql, &answer, err)) {
+        return false;
+    }
+    printf("\n%s\n\n%.*s", title, SL_SPAN_ARGS(sl_buf_span(&answer)));
+    (void)fflush(stdout);
+    return true;
+}
+
+static bool run_psql(const struct demo *demo, const char *const *flags, const char *sql,
+                     struct sl_buf *out, struct sl_err *err)
+{
+    const char *argv[ARGUMENTS_MAX] = { PSQL, demo->database_url, "-Xq", "-v", "ON_ERROR_STOP=1" };
+    size_t count = 5;
+    int status = 0;
+    while (*flags != NULL) {
+        SL_ASSERT(count < ARGUMENTS_MAX - 3);
+        argv[count++] = *flags++;
+    }
+    argv[count++] = "-c";
+    argv[count] = sql;
+    struct dev_spawn spawn = { .argv = argv,
+                               .environment = dev_env_list(&demo->env, err),
+                               .death_signal = SIGTERM };
+    if (spawn.environment == NULL ||
+        !dev_process_capture(&spawn, PSQL_WAIT_MS, out, &status, err)) {
+        return false;
+    }
+    char how[DEV_EXIT_TEXT_BYTES];
+    dev_process_describe(status, how);
+    return status == 0 || sl_fail(err, SL_E_PG_SYSTEMIC, "psql: %s", how);
+}

@@ -1,0 +1,158 @@
+#include "shared/resolve.h"
+
+#include <arpa/inet.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One question. Outlives its resolver when it is cancelled, since evdns answers a cancelled question too, later. */
+struct question {
+    struct sl_resolver *owner; /* NULL once cancelled */
+    struct event_base *base;
+    struct evdns_base *dns; /* owned */
+    struct evdns_getaddrinfo_request *request;
+};
+
+struct sl_resolver {
+    struct sl_loop *loop;
+    struct sl_timer *deliver;
+    struct question *question; /* NULL when nothing is asked */
+    char name[256]; /* RFC 1035: a name has at most 255 bytes */
+    struct sl_addresses addresses;
+    struct sl_err why;
+    void (*on_done)(const struct sl_addresses *, const struct sl_err *, void *);
+    void *arg;
+};
+
+static void on_deliver(void *arg);
+static void on_answer(int result, struct evutil_addrinfo *found, void *arg);
+static void on_settled(evutil_socket_t fd, short what, void *arg);
+static void keep_addresses(struct sl_addresses *out, const struct evutil_addrinfo *found);
+
+struct sl_resolver *sl_resolver_new(struct sl_loop *loop,
+                                    void (*on_done)(const struct sl_addresses *addresses,
+                                                    const struct sl_err *why, void *arg),
+                                    void *arg, struct sl_err *err)
+{
+    SL_AUTO(sl_resolver_free) struct sl_resolver *resolver = calloc(1, sizeof *resolver);
+    if (resolver != NULL) {
+        *resolver = (struct sl_resolver){ .loop = loop, .on_done = on_done, .arg = arg };
+        resolver->deliver = sl_timer_new(loop, on_deliver, resolver);
+    }
+    if (resolver == NULL || resolver->deliver == NULL) {
+        sl_fail(err, SL_E_MEMORY, "cannot create a resolver");
+        return NULL;
+    }
+    return SL_TAKE(resolver);
+}
+
+void sl_resolver_free(struct sl_resolver *resolver)
+{
+    if (resolver == NULL) {
+        return;
+    }
+    sl_resolver_cancel(resolver);
+    sl_timer_free(resolver->deliver);
+    free(resolver);
+}
+
+void sl_resolver_start(struct sl_resolver *resolver, const char *name)
+{
+    sl_resolver_cancel(resolver);
+    resolver->addresses.count = 0;
+    snprintf(resolver->name, sizeof resolver->name, "%s", name);
+
+    struct event_base *base = sl_loop_base(resolver->loop);
+    struct question *question = calloc(1, sizeof *question);
+    struct evdns_base *dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (question == NULL || dns == NULL) {
+        free(question);
+        if (dns != NULL) {
+            evdns_base_free(dns, 0);
+        }
+        sl_fail(&resolver->why, SL_E_MEMORY, "cannot resolve %s: out of memory", name);
+        sl_timer_arm(resolver->deliver, 0);
+        return;
+    }
+    /* A missing file leaves 127.0.0.1 as the server; /etc/hosts is read in every case. */
+    evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+    *question = (struct question){ .owner = resolver, .base = base, .dns = dns };
+    resolver->question = question;
+
+    struct evutil_addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = EVUTIL_AI_ADDRCONFIG,
+    };
+    /* May answer before it returns; the answer then has cleared resolver->question. */
+    struct evdns_getaddrinfo_request *request =
+        evdns_getaddrinfo(dns, name, NULL, &hints, on_answer, question);
+    if (resolver->question == question) {
+        question->request = request;
+    }
+}
+
+void sl_resolver_cancel(struct sl_resolver *resolver)
+{
+    sl_timer_disarm(resolver->deliver);
+    struct question *question = SL_TAKE(resolver->question);
+    if (question != NULL) {
+        question->owner = NULL;
+        evdns_getaddrinfo_cancel(question->request); /* on_answer follows in a later turn */
+    }
+}
+
+static void on_answer(int result, struct evutil_addrinfo *found, void *arg)
+{
+    struct question *question = arg;
+    struct sl_resolver *resolver = question->owner;
+    if (resolver != NULL) {
+        resolver->question = NULL;
+        keep_addresses(&resolver->addresses, found);
+        sl_fail(&resolver->why, SL_E_NET_RESOLVE, "cannot resolve %s: %s", resolver->name,
+                result == 0 ? "it has no address" : evutil_gai_strerror(result));
+        sl_timer_arm(resolver->deliver, 0);
+    }
+    if (found != NULL) {
+        evutil_freeaddrinfo(found);
+    }
+    /* evdns is still on the stack: its base goes in the next turn. */
+    const struct timeval now = { 0 };
+    if (event_base_once(question->base, -1, EV_TIMEOUT, on_settled, question, &now) != 0) {
+        free(question); /* no memory: rather leak the base than free it under evdns */
+    }
+}
+
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct question *question = arg;
+    evdns_base_free(question->dns, 0);
+    free(question);
+}
+
+static void on_deliver(void *arg)
+{
+    struct sl_resolver *resolver = arg;
+    bool found = resolver->addresses.count > 0;
+    resolver->on_done(&resolver->addresses, found ? NULL : &resolver->why, resolver->arg);
+}
+
+static void keep_addresses(struct sl_addresses *out, const struct evutil_addrinfo *found)
+{
+    for (; found != NULL && out->count < SL_RESOLVE_ADDRESSES_MAX; found = found->ai_next) {
+        const void *address = NULL;
+        if (found->ai_family == AF_INET) {
+            address = &((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr;
+        } else if (found->ai_family == AF_INET6) {
+            address = &((const struct sockaddr_in6 *)(const void *)found->ai_addr)->sin6_addr;
+        }
+        if (address != NULL && inet_ntop(found->ai_family, address, out->text[out->count],
+                                         SL_RESOLVE_ADDRESS_BYTES) != NULL) {
+            out->count++;
+        }
+    }
+}
