@@ -209,6 +209,11 @@ bool sl_link_is_open(const struct sl_amqp_link *link)
     return link->bev != NULL && (link->phase == SL_LINK_UP || link->phase == SL_LINK_BLOCKED);
 }
 
+bool sl_link_is_reading(const struct sl_amqp_link *link)
+{
+    return link->bev != NULL && (bufferevent_get_enabled(link->bev) & EV_READ) != 0;
+}
+
 void sl_link_happened(struct sl_amqp_link *link, enum sl_link_event event)
 {
     const struct sl_link_rule *rule = sl_link_step(link->phase, event);
@@ -489,7 +494,7 @@ static void on_beat_timer(void *arg)
     struct sl_err err = { 0 };
     sl_link_enter(link);
     sl_timer_arm(link->beat_timer, link->heartbeat_ms / 4);
-    if (now_ms - link->received_at_ms >= 2 * link->heartbeat_ms) {
+    if (sl_link_is_reading(link) && now_ms - link->received_at_ms >= 2 * link->heartbeat_ms) {
         sl_fail(&err, SL_E_AMQP_UNREACHABLE, "the broker has been silent for %lld ms",
                 (long long)(now_ms - link->received_at_ms));
         sl_link_fail(link, &err);

@@ -121,6 +121,12 @@ bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool r
                   struct sl_err *err) SL_MUST;
 
 /*
+ * Stops taking what the broker sends, or takes it again: how an owner bounds the bytes it holds, since the protocol's prefetch counts messages
+ * only. While paused the broker's silence does not end the link. Every new connection starts unpaused; without a connection it does nothing.
+ */
+void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused);
+
+/*
  * Declarations, for topology. One at a time: on_done runs once with err NULL or the broker's refusal (SL_E_AMQP_NOT_FOUND for 404,
  * SL_E_AMQP_PRECONDITION for 406, SL_E_AMQP_REFUSED for others), after which the link reconnects by itself (a refusal closes the channel).
  */

@@ -1,5 +1,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 
 #include "shared/amqp_link_parts.h"
 #include "shared/clock.h"
@@ -81,6 +82,19 @@ bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool r
     }
     return sl_wire_put_nack(link->wire, sl_link_out(link), tag, multiple, requeue, err) &&
            sl_link_send(link, err);
+}
+
+void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused)
+{
+    if (!sl_link_is_open(link) || sl_link_is_reading(link) != is_paused) {
+        return;
+    }
+    if (is_paused) {
+        bufferevent_disable(link->bev, EV_READ);
+    } else {
+        link->received_at_ms = sl_clock_mono_ms(); /* its silence was our doing */
+        bufferevent_enable(link->bev, EV_READ);
+    }
 }
 
 bool sl_amqp_declare(struct sl_amqp_link *link, const struct sl_amqp_declare *declare,

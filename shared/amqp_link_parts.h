@@ -62,7 +62,9 @@ void sl_link_leave(struct sl_amqp_link *link);
 void sl_link_happened(struct sl_amqp_link *link, enum sl_link_event event);
 /* Ends the connection for this reason; nothing happens when it has ended already. */
 void sl_link_fail(struct sl_amqp_link *link, const struct sl_err *why);
-bool sl_link_is_open(const struct sl_amqp_link *link); /* UP or BLOCKED */
+bool sl_link_is_open(const struct sl_amqp_link *link);
+/* The owner has not paused it. */
+bool sl_link_is_reading(const struct sl_amqp_link *link); /* UP or BLOCKED */
 
 /* link->out, emptied, to append frames to; sl_link_send then hands them to the socket. */
 struct sl_buf *sl_link_out(struct sl_amqp_link *link);
