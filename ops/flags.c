@@ -78,11 +78,10 @@ bool ops_flags_read(const struct ops_flag *flags, size_t count, int argc, char *
     }
     int words = argc - optind;
     if (words < words_min) {
-        return sl_fail(err, SL_E_USAGE, "%s needs %s argument", argv[0],
-                       words == 0 ? "an" : "one more");
+        return sl_fail(err, SL_E_USAGE, "an argument is missing");
     }
     if (words > words_max) {
-        return sl_fail(err, SL_E_USAGE, "%s: '%s' is one argument too many", argv[0],
+        return sl_fail(err, SL_E_USAGE, "'%.80s' is one argument too many",
                        argv[optind + words_max]);
     }
     *out_first = optind;
@@ -111,7 +110,7 @@ static bool names_are_whole(const struct ops_flag *flags, size_t count, int argc
         snprintf(word, sizeof word, "%.*s", SL_SPAN_ARGS(name));
         struct names names = { flags, count };
         const char *nearest = ops_nearest(word, flag_name, &names);
-        return sl_fail(err, SL_E_USAGE, "%s has no flag --%s%s%s%s", argv[0], word,
+        return sl_fail(err, SL_E_USAGE, "there is no flag --%s%s%s%s", word,
                        nearest == NULL ? "" : "; did you mean --", nearest == NULL ? "" : nearest,
                        nearest == NULL ? "" : "?");
     }

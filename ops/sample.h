@@ -45,6 +45,15 @@ const char *ops_sample_step_type(size_t step);
  * False for a word that is none of them.
  */
 bool ops_sample_find(const char *word, size_t *out_first, size_t *out_count);
+/* Whose event is the i-th (from 0) of a run over those steps, and which step it is. */
+struct ops_sample_seat {
+    uint64_t customer; /* from 1 */
+    size_t step;
+    size_t last_step; /* that this customer will live */
+};
+/* Customers come one after the other; of "all", every third lives the whole story and the others its beginning. */
+void ops_sample_seat(size_t first, size_t count, uint64_t i, struct ops_sample_seat *out);
+
 /* Every word ops_sample_find knows, one by one, without repeats; NULL at the end. For help and suggestions. */
 const char *ops_sample_word(const void *unused, size_t i);
 

@@ -60,6 +60,7 @@ struct sl_amqp_message {
 struct sl_amqp_delivery {
     uint64_t tag;
     bool redelivered;
+    size_t headers_left_out; /* tables, arrays and fractions, or more than SL_AMQP_HEADERS_MAX */
     struct sl_amqp_message message; /* borrowed during the callback; exchange is NULL-terminated */
 };
 
@@ -118,6 +119,12 @@ bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple,
                  struct sl_err *err) SL_MUST;
 bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool requeue,
                   struct sl_err *err) SL_MUST;
+
+/*
+ * Stops taking what the broker sends, or takes it again: how an owner bounds the bytes it holds, since the protocol's prefetch counts messages
+ * only. While paused the broker's silence does not end the link. Every new connection starts unpaused; without a connection it does nothing.
+ */
+void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused);
 
 /*
  * Declarations, for topology. One at a time: on_done runs once with err NULL or the broker's refusal (SL_E_AMQP_NOT_FOUND for 404,

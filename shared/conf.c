@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/nearest.h"
 #include "shared/units.h"
 
-#define FILE_BYTES_MAX    (64u * 1024u)
-#define ENTRIES_MAX       256u
-#define INT_DIGITS_MAX    15u
-#define SUGGEST_EDITS_MAX 3u
+#define FILE_BYTES_MAX (64u * 1024u)
+#define ENTRIES_MAX    256u
+#define INT_DIGITS_MAX 15u
 
 /* Every SLUICE_* name of every program's config.def, collected by the build. */
 static const char *const known_names[] = {
@@ -24,7 +24,6 @@ static void add_line(struct sl_conf_source *source, const char *path, size_t num
                      struct sl_span line, struct sl_buf *mistakes);
 static bool is_name(struct sl_span text);
 static void check_known(struct sl_span name, struct sl_buf *mistakes);
-static size_t edits_between(struct sl_span a, const char *b);
 static void read_key(const struct sl_conf_key *key, const struct sl_conf_source *source,
                      char *holder, struct sl_buf *mistakes);
 static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
@@ -61,47 +60,15 @@ static void check_known(struct sl_span name, struct sl_buf *mistakes)
     if (bare.bytes > 5 && memcmp(bare.data + bare.bytes - 5, "_FILE", 5) == 0) {
         bare.bytes -= 5;
     }
-    const char *nearest = NULL;
-    size_t nearest_edits = SUGGEST_EDITS_MAX + 1;
     for (size_t i = 0; i < SL_COUNT(known_names); i++) {
         if (sl_span_is(bare, known_names[i]) || sl_span_is(name, known_names[i])) {
             return;
         }
-        size_t edits = edits_between(bare, known_names[i]);
-        if (edits < nearest_edits) {
-            nearest_edits = edits;
-            nearest = known_names[i];
-        }
     }
+    const char *nearest = sl_nearest(bare, known_names, SL_COUNT(known_names));
     sl_buf_printf(mistakes, "%.*s: no program knows this name%s%s%s\n", SL_SPAN_ARGS(name),
                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                   nearest == NULL ? "" : "?");
-}
-
-/* Levenshtein distance, for names of at most 63 bytes. */
-static size_t edits_between(struct sl_span a, const char *b)
-{
-    size_t row[64];
-    size_t b_bytes = strlen(b);
-    if (a.bytes >= SL_COUNT(row) || b_bytes >= SL_COUNT(row)) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b_bytes; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.bytes; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_bytes; j++) {
-            size_t above = row[j];
-            size_t best = diagonal + (a.data[i - 1] == b[j - 1] ? 0 : 1);
-            best = above + 1 < best ? above + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[b_bytes];
 }
 
 static void read_file_lines(struct sl_conf_source *source, const char *path,

@@ -42,7 +42,8 @@ enum sl_http_parse { SL_HTTP_MORE, SL_HTTP_DONE, SL_HTTP_BAD };
 
 /*
  * Parses one request head at the start of bytes. DONE: *out_head borrows from bytes, *out_used is the head's length. MORE: call again with
- * more bytes. BAD: *out_status is the answer (400, 414, 431, 501, 505) after which the connection must be closed; *out_why a constant phrase.
+ * the same bytes and more; *out_head is scratch until DONE. BAD: *out_status is the answer (400, 414, 431, 501, 505) after which the
+ * connection must be closed; *out_why a constant phrase. The verdict depends on the bytes alone, not on how they were split over calls.
  */
 enum sl_http_parse sl_http_parse_head(struct sl_span bytes, struct sl_http_head *out_head,
                                       size_t *out_used, int *out_status, const char **out_why);
@@ -53,8 +54,9 @@ struct sl_span sl_http_field(const struct sl_http_head *head, const char *name);
 /* Incremental decoder of a chunked body. Zero-initialise. */
 struct sl_http_chunks {
     int state;
-    uint64_t left;     /* of the current chunk */
-    size_t line_bytes; /* of the size line or trailer being read */
+    uint64_t left;          /* of the current chunk, behind the run that was yielded */
+    unsigned size_digits;   /* of the size being read */
+    size_t extension_bytes; /* of the whole body */
     size_t trailer_bytes;
 };
 /*

@@ -601,7 +601,7 @@ bool sl_pg_run_text(struct sl_pg_link *link, const char *sql, sl_pg_done_fn *on_
         return false;
     }
     if (strlen(sql) > SL_PG_SCRIPT_BYTES_MAX) {
-        return sl_fail(err, SL_E_LIMIT, "SQL text of more than %u bytes", SL_PG_SCRIPT_BYTES_MAX);
+        return sl_fail(err, SL_E_LIMIT, "SQL text of more than %zu bytes", SL_PG_SCRIPT_BYTES_MAX);
     }
     if (!script_init(&link->script, 1)) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a script");
@@ -644,7 +644,7 @@ static bool check_steps(const struct sl_pg_link *link, const struct sl_pg_step *
             struct sl_span value = step->params[k].value;
             if (value.bytes > SL_PG_SCRIPT_BYTES_MAX ||
                 (bytes += value.bytes) > SL_PG_SCRIPT_BYTES_MAX) {
-                return sl_fail(err, SL_E_LIMIT, "a script of more than %u bytes",
+                return sl_fail(err, SL_E_LIMIT, "a script of more than %zu bytes",
                                SL_PG_SCRIPT_BYTES_MAX);
             }
             if (!step->params[k].is_binary && value.bytes > 0 &&
@@ -968,6 +968,20 @@ static void fail_from_conn(const struct sl_pg_link *link, struct sl_err *err)
     } else {
         sl_fail(err, sl_sqlstate_code(sqlstate), "%s (SQLSTATE %s)", message, sqlstate);
     }
+}
+
+bool sl_pg_has_password(const char *conninfo)
+{
+    char *complaint = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &complaint);
+    bool has_password = options == NULL;
+    PQfreemem(complaint);
+    for (const PQconninfoOption *at = options; at != NULL && at->keyword != NULL; at++) {
+        /* '*' is libpq's mark for values that are not to be shown. */
+        has_password = has_password || (at->val != NULL && strcmp(at->dispchar, "*") == 0);
+    }
+    PQconninfoFree(options);
+    return has_password;
 }
 
 /* ---- results ---- */

@@ -39,7 +39,7 @@ struct sl_pg_param {
 #define SL_PG_PARAMS_MAX 64u
 #define SL_PG_STEPS_MAX  256u
 /* All parameters and texts of one script. */
-#define SL_PG_SCRIPT_BYTES_MAX (64u * 1024u * 1024u)
+#define SL_PG_SCRIPT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 /* One step of a script: either a prepared statement by name, or one statement as SQL text (name NULL), with parameters. */
 struct sl_pg_step {
@@ -112,6 +112,9 @@ bool sl_pg_run(struct sl_pg_link *link, const struct sl_pg_step *steps, size_t c
  */
 bool sl_pg_run_text(struct sl_pg_link *link, const char *sql, sl_pg_done_fn *on_done, void *arg,
                     struct sl_err *err) SL_MUST;
+
+/* Whether an address holds a password (or cannot be parsed, and then may): such a text must not come from argv. */
+bool sl_pg_has_password(const char *conninfo);
 
 /* Results are in text format. */
 size_t sl_pg_rows(const struct sl_pg_result *result);

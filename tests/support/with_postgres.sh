@@ -21,19 +21,21 @@ chmod 755 "$dir"
 cp "$here/ops/dev/postgres.sh" "$dir/postgres.sh"
 chmod 755 "$dir/postgres.sh"
 export STACK_DIR=$dir/server
-STACK_POSTGRES_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+STACK_POSTGRES_PORT=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
 export STACK_POSTGRES_PORT
 
+# Dies with this script, and the server with it, however this script ends.
 supervise() {
-    while [ ! -e "$dir/stop" ]; do
-        "$dir/postgres.sh" run >>"$dir/log" 2>&1 || true
-    done
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    exec setpriv --pdeathsig TERM bash -c 'while [ ! -e "$1/stop" ]; do
+        setpriv --pdeathsig INT "$1/postgres.sh" run >>"$1/log" 2>&1 || true
+    done' supervise "$dir"
 }
 
 finish() {
     touch "$dir/stop"
     "$dir/postgres.sh" stop >>"$dir/log" 2>&1 || true
-    wait "$supervisor" || true
+    wait "$supervisor" 2>/dev/null || true
     rm -rf "$dir"
 }
 

@@ -65,7 +65,7 @@ CLAIM(sample__every_step_names_its_type_and_fills_every_place)
     for (size_t step = 0; step < ops_sample_step_count(); step++) {
         write_step(&out, step + 1, 7, step);
         char type[128];
-        snprintf(type, sizeof type, "\"type\": \"%s\"\n}\n", ops_sample_step_type(step));
+        snprintf(type, sizeof type, "\"type\": \"%s\"\n}", ops_sample_step_type(step));
         CU_ASSERT_PTR_NOT_NULL(strstr(out.data, type));
         CU_ASSERT_PTR_NULL(strstr(out.data, "{{"));
         CU_ASSERT_PTR_NULL(strstr(out.data, ": ,"));
@@ -135,4 +135,34 @@ CLAIM(sample__words_are_listed_once_each)
     CU_ASSERT_EQUAL(words, 2 + SL_COUNT(billing_types));
     size_t none = 0;
     CU_ASSERT_FALSE(ops_sample_find("invoice.pay", &none, &none));
+}
+
+CLAIM(sample__a_run_over_everything_seats_each_customer_in_order)
+{
+    size_t first = 0;
+    size_t count = 0;
+    CU_ASSERT_TRUE_FATAL(ops_sample_find("all", &first, &count));
+    struct ops_sample_seat before = { 0 };
+    for (uint64_t i = 0; i < 200; i++) {
+        struct ops_sample_seat seat = { 0 };
+        ops_sample_seat(first, count, i, &seat);
+        bool is_next_step = seat.customer == before.customer && seat.step == before.step + 1;
+        bool is_next_customer = seat.customer == before.customer + 1 && seat.step == 0 &&
+                                before.step == before.last_step;
+        CU_ASSERT_TRUE(is_next_step || is_next_customer);
+        CU_ASSERT_TRUE(seat.step <= seat.last_step);
+        CU_ASSERT_EQUAL(seat.last_step + 1, seat.customer % 3 == 1 ? count : 10);
+        before = seat;
+    }
+}
+
+CLAIM(sample__one_type_means_one_customer_per_event)
+{
+    size_t first = 0;
+    size_t count = 0;
+    CU_ASSERT_TRUE_FATAL(ops_sample_find("invoice.paid", &first, &count));
+    struct ops_sample_seat seat = { 0 };
+    ops_sample_seat(first, count, 41, &seat);
+    CU_ASSERT_EQUAL(seat.customer, 42);
+    CU_ASSERT_STRING_EQUAL(ops_sample_step_type(seat.step), "invoice.paid");
 }

@@ -1,0 +1,189 @@
+#include "consumer/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer/dead.h"
+
+static struct con_delivery *copy_arrival(const struct con_arrival *arrival);
+static struct sl_span put(char **at, struct sl_span span);
+
+void con_batch_init(struct con_batch *batch, size_t batch_max)
+{
+    SL_ASSERT(batch_max > 0);
+    *batch = (struct con_batch){ .batch_max = batch_max };
+}
+
+void con_batch_done(struct con_batch *batch)
+{
+    struct con_delivery *delivery = batch->first;
+    while (delivery != NULL) {
+        struct con_delivery *next = delivery->next;
+        con_delivery_free(delivery);
+        delivery = next;
+    }
+    *batch = (struct con_batch){ .batch_max = batch->batch_max, .ended_us = batch->ended_us };
+}
+
+void con_batch_forget(struct con_batch *batch)
+{
+    struct con_delivery *delivery = batch->first;
+    while (delivery != NULL) {
+        struct con_delivery *next = delivery->next;
+        delivery->next = NULL;
+        if (delivery->state != CON_DELIVERY_RUNNING) {
+            con_delivery_free(delivery);
+        }
+        delivery = next;
+    }
+    batch->first = NULL;
+    con_batch_done(batch);
+}
+
+void con_delivery_free(struct con_delivery *delivery)
+{
+    if (delivery != NULL) {
+        con_dead_free(delivery->dead);
+        free(delivery);
+    }
+}
+
+bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, int64_t now_us)
+{
+    struct con_delivery *delivery = copy_arrival(arrival);
+    if (delivery == NULL) {
+        return false;
+    }
+    if (batch->last == NULL) {
+        batch->first = delivery;
+    } else {
+        batch->last->next = delivery;
+    }
+    batch->last = delivery;
+    batch->held_count++;
+    batch->held_bytes += delivery->bytes.bytes;
+    if (batch->next_waiting == NULL) {
+        batch->next_waiting = delivery;
+        batch->waiting_since_us = now_us;
+    }
+    batch->waiting_count++;
+    batch->waiting_bytes += delivery->bytes.bytes;
+    return true;
+}
+
+/* One block for the struct and what it owns. */
+static struct con_delivery *copy_arrival(const struct con_arrival *arrival)
+{
+    struct con_delivery *delivery =
+        malloc(sizeof *delivery + arrival->bytes.bytes + arrival->routing_key.bytes +
+               arrival->replay_run.bytes + arrival->traceparent.bytes);
+    if (delivery == NULL) {
+        return NULL;
+    }
+    char *at = (char *)(delivery + 1);
+    *delivery = (struct con_delivery){ .state = CON_DELIVERY_WAITING,
+                                       .tag = arrival->tag,
+                                       .attempt = arrival->attempt,
+                                       .first_failed_ms = arrival->first_failed_ms };
+    delivery->bytes = put(&at, arrival->bytes);
+    delivery->routing_key = put(&at, arrival->routing_key);
+    delivery->replay_run = put(&at, arrival->replay_run);
+    delivery->traceparent = put(&at, arrival->traceparent);
+    return delivery;
+}
+
+static struct sl_span put(char **at, struct sl_span span)
+{
+    if (span.data == NULL) {
+        return span;
+    }
+    struct sl_span copy = sl_span_make(*at, span.bytes);
+    if (span.bytes > 0) {
+        memcpy(*at, span.data, span.bytes);
+    }
+    *at += span.bytes;
+    return copy;
+}
+
+bool con_batch_is_full(const struct con_batch *batch)
+{
+    return batch->held_bytes >= CON_BATCH_BYTES_MAX;
+}
+
+int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us)
+{
+    if (batch->waiting_count == 0) {
+        return -1;
+    }
+    bool is_busy = batch->ended_us != 0 && now_us - batch->ended_us < CON_BATCH_BUSY_US;
+    if (!is_busy || batch->waiting_count >= batch->batch_max || con_batch_is_full(batch)) {
+        return 0;
+    }
+    int64_t waited_us = now_us - batch->waiting_since_us;
+    return waited_us >= CON_BATCH_LINGER_US ? 0 : CON_BATCH_LINGER_US - waited_us;
+}
+
+size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
+                      int64_t now_us)
+{
+    size_t most = room < batch->batch_max ? room : batch->batch_max;
+    size_t count = 0;
+    size_t bytes = 0;
+    while (count < most && batch->next_waiting != NULL) {
+        struct con_delivery *delivery = batch->next_waiting;
+        if (count > 0 && bytes + delivery->bytes.bytes > CON_BATCH_BYTES_MAX) {
+            break;
+        }
+        delivery->state = CON_DELIVERY_RUNNING;
+        bytes += delivery->bytes.bytes;
+        out[count++] = delivery;
+        batch->next_waiting = delivery->next;
+    }
+    batch->waiting_count -= count;
+    batch->waiting_bytes -= bytes;
+    batch->waiting_since_us = now_us;
+    return count;
+}
+
+void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
+                         size_t count, int64_t now_us)
+{
+    for (size_t i = count; i > 0; i--) {
+        struct con_delivery *delivery = deliveries[i - 1];
+        if (delivery->state == CON_DELIVERY_RUNNING) {
+            delivery->state = CON_DELIVERY_WAITING;
+            batch->next_waiting = delivery;
+            batch->waiting_count++;
+            batch->waiting_bytes += delivery->bytes.bytes;
+            batch->waiting_since_us = now_us;
+        }
+    }
+}
+
+void con_batch_ended(struct con_batch *batch, int64_t now_us)
+{
+    batch->ended_us = now_us;
+}
+
+void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
+                    struct con_delivery *delivery)
+{
+    SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED || delivery->state == CON_DELIVERY_WAITING);
+    if (delivery->state == CON_DELIVERY_WAITING) {
+        batch->next_waiting =
+            delivery == batch->next_waiting ? delivery->next : batch->next_waiting;
+        batch->waiting_count--;
+        batch->waiting_bytes -= delivery->bytes.bytes;
+    }
+    if (before == NULL) {
+        batch->first = delivery->next;
+    } else {
+        before->next = delivery->next;
+    }
+    if (batch->last == delivery) {
+        batch->last = before;
+    }
+    batch->held_count--;
+    batch->held_bytes -= delivery->bytes.bytes;
+    con_delivery_free(delivery);
+}

@@ -1,0 +1,106 @@
+/*
+ * batch - the deliveries a worker holds, and when the next transaction should start with how many of them.
+ *
+ * Owns a copy of each delivery from its arrival until it is settled and acknowledged (settle.c), or forgotten because the broker
+ * link went down. Order is the order of arrival, which is the order of tags.
+ * Law: a transaction takes at most batch_max events and CON_BATCH_BYTES_MAX bytes. It starts as soon as the loop has nothing more to
+ * read; only when transactions follow each other closely does it wait CON_BATCH_LINGER_US for company, so an idle worker adds no delay.
+ * Refuses: clocks, sockets, acknowledging.
+ * Threads: one worker.
+ */
+#ifndef CONSUMER_BATCH_H
+#define CONSUMER_BATCH_H
+
+#include <stdint.h>
+
+#include "shared/err.h"
+#include "shared/span.h"
+
+/* Held by one worker, and taken by one transaction. */
+#define CON_BATCH_BYTES_MAX (8u * 1024u * 1024u)
+#define CON_BATCH_LINGER_US 2000
+#define CON_BATCH_BUSY_US                                                                          \
+    5000 /* a transaction that ended this short ago: they follow each other closely */
+
+enum con_delivery_state {
+    CON_DELIVERY_WAITING, /* for a transaction */
+    CON_DELIVERY_RUNNING, /* in one */
+    CON_DELIVERY_DEAD,    /* given up: being published to the dead letters */
+    CON_DELIVERY_SETTLED, /* may be acknowledged */
+};
+
+struct con_dead; /* dead.h: what a dead letter needs beside the bytes */
+
+struct con_delivery {
+    struct con_delivery *next;
+    enum con_delivery_state state;
+    uint64_t tag;
+    struct sl_span bytes;       /* the message body; owned, behind this struct */
+    struct sl_span routing_key; /* owned, behind this struct */
+    int64_t attempt;            /* sluice-attempt, at least 1 */
+    int64_t first_failed_ms;    /* sluice-first-failed-at; 0: it has not failed before */
+    struct sl_span replay_run;  /* sluice-replay-run, or absent; owned */
+    struct sl_span traceparent; /* or absent; owned */
+    struct con_dead *dead;      /* owned; NULL unless DEAD */
+};
+
+/* What con_batch_hold copies. */
+struct con_arrival {
+    uint64_t tag;
+    struct sl_span bytes;
+    struct sl_span routing_key;
+    int64_t attempt;
+    int64_t first_failed_ms;
+    struct sl_span replay_run;
+    struct sl_span traceparent;
+};
+
+struct con_batch {
+    size_t batch_max;
+    struct con_delivery *first; /* everything held, oldest first */
+    struct con_delivery *last;
+    struct con_delivery *next_waiting; /* the first WAITING one: those behind it all wait */
+    size_t held_count;
+    size_t held_bytes;
+    size_t waiting_count;
+    size_t waiting_bytes;
+    int64_t waiting_since_us; /* arrival of the first WAITING one */
+    int64_t ended_us;         /* of the last transaction; 0 before the first */
+};
+
+void con_batch_init(struct con_batch *batch, size_t batch_max);
+/* Frees everything held. Accepts zeroed storage. */
+void con_batch_done(struct con_batch *batch);
+/*
+ * Their connection is gone, so no tag means anything any more: frees everything held, save those RUNNING. These leave the batch and become the
+ * caller's, to be freed with con_delivery_free when their transaction has ended.
+ */
+void con_batch_forget(struct con_batch *batch);
+/* Accepts NULL. */
+void con_delivery_free(struct con_delivery *delivery);
+
+/* Copies an arrival. False without memory. */
+bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival,
+                    int64_t now_us) SL_MUST;
+
+/* As many bytes are held as may be: stop reading. */
+bool con_batch_is_full(const struct con_batch *batch);
+
+/* Microseconds until a transaction should start: 0 now, -1 there is nothing to do. */
+int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us);
+
+/* Moves up to `room` of the oldest waiting deliveries into out (state RUNNING), within the limits; returns how many, at least one when any waits. */
+size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
+                      int64_t now_us);
+/* The youngest `count` that were taken, oldest first, wait again. Those that are no longer RUNNING stay what they are. */
+void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
+                         size_t count, int64_t now_us);
+
+/* A transaction ended. */
+void con_batch_ended(struct con_batch *batch, int64_t now_us);
+
+/* Unlinks and frees one held delivery, SETTLED or WAITING; before is its predecessor or NULL. For settle.c. */
+void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
+                    struct con_delivery *delivery);
+
+#endif

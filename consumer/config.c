@@ -1,0 +1,113 @@
+#include "consumer/config.h"
+
+#include "shared/embed.h"
+#include "shared/nearest.h"
+
+#define MISTAKES_BYTES_MAX (64u * 1024u)
+
+#define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct con_config, field, TYPE, __VA_ARGS__)
+static const struct sl_conf_key keys[] = {
+#include "consumer/config.def"
+};
+#undef SL_CONF
+
+extern const struct sl_embedded embedded_default_subsystems[];
+
+static void check_amqp(struct con_config *config, struct sl_buf *mistakes);
+static void check_database(struct con_config *config, struct sl_buf *mistakes);
+static void load_subsystems(struct con_config *config, const struct con_options *options,
+                            struct sl_buf *mistakes);
+static void choose(struct con_config *config, const char *name, struct sl_buf *mistakes);
+
+bool con_config_read(struct con_config *config, const struct con_options *options,
+                     char *const *environment, struct sl_err *err)
+{
+    SL_DONE(sl_buf_done) struct sl_buf mistakes;
+    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
+    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+    sl_conf_source_init(&source, environment, &mistakes);
+    sl_conf_read(keys, SL_COUNT(keys), &source, config, &mistakes);
+    check_amqp(config, &mistakes);
+    check_database(config, &mistakes);
+    load_subsystems(config, options, &mistakes);
+    return sl_conf_verdict(&mistakes, err);
+}
+
+static void check_amqp(struct con_config *config, struct sl_buf *mistakes)
+{
+    struct sl_err why = { 0 };
+    if (config->amqp_url == NULL) {
+        sl_buf_append_text(mistakes,
+                           "AMQP_URL: must be set, e.g. amqp://user:password@host:5672\n");
+    } else if (!sl_amqp_url_parse(config->amqp_url, &config->amqp, &why)) {
+        sl_buf_printf(mistakes, "AMQP_URL: %s\n", why.text);
+    }
+}
+
+static void check_database(struct con_config *config, struct sl_buf *mistakes)
+{
+    if (config->database_url == NULL) {
+        sl_buf_append_text(mistakes, "DATABASE_URL: must be set, e.g. "
+                                     "postgres://user:password@host:5432/database\n");
+    }
+}
+
+static void load_subsystems(struct con_config *config, const struct con_options *options,
+                            struct sl_buf *mistakes)
+{
+    sl_subsystems_load(config->subsystems, sl_embedded_span(&embedded_default_subsystems[0]),
+                       &config->described, mistakes);
+    for (size_t i = 0; i < options->name_count; i++) {
+        choose(config, options->names[i], mistakes);
+    }
+    for (size_t i = 0; i < config->described.count && options->name_count == 0; i++) {
+        if (config->described.items[i].enabled) {
+            config->chosen[config->chosen_count++] = &config->described.items[i];
+        }
+    }
+    if (config->chosen_count == 0 && config->described.count > 0 && options->name_count == 0) {
+        sl_buf_append_text(mistakes, "SLUICE_SUBSYSTEMS: no subsystem is enabled; enable one or "
+                                     "name it as an argument\n");
+    }
+}
+
+static void choose(struct con_config *config, const char *name, struct sl_buf *mistakes)
+{
+    const struct sl_subsystem *subsystem = sl_subsystems_find(&config->described, sl_span_of(name));
+    if (subsystem != NULL) {
+        config->chosen[config->chosen_count++] = subsystem;
+        return;
+    }
+    const char *names[SL_SUBSYSTEMS_MAX];
+    for (size_t i = 0; i < config->described.count; i++) {
+        names[i] = config->described.items[i].name;
+    }
+    const char *nearest = sl_nearest(sl_span_of(name), names, config->described.count);
+    sl_buf_printf(mistakes, "argument \"%s\": there is no such subsystem%s%s%s\n", name,
+                  nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
+                  nearest == NULL ? "" : "?");
+}
+
+int con_config_log_level(char *const *environment)
+{
+    SL_DONE(sl_buf_done) struct sl_buf mistakes;
+    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
+    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+    sl_conf_source_init(&source, environment, &mistakes);
+    struct con_config fresh = { 0 };
+    sl_conf_read(keys, SL_COUNT(keys), &source, &fresh, &mistakes);
+    int level = mistakes.used_bytes == 0 ? fresh.log_level : -1;
+    sl_conf_done(keys, SL_COUNT(keys), &fresh);
+    return level;
+}
+
+void con_config_done(struct con_config *config)
+{
+    sl_amqp_url_done(&config->amqp);
+    sl_conf_done(keys, SL_COUNT(keys), config);
+}
+
+void con_config_help(struct sl_buf *out)
+{
+    sl_conf_help(keys, SL_COUNT(keys), out);
+}

@@ -1,0 +1,35 @@
+/*
+ * config - what the consumer is told at start: arguments, keys of consumer/config.def, and the file of subsystems.
+ *
+ * Every mistake of all three is said at once, with its place.
+ * Threads: read once; const afterwards.
+ */
+#ifndef CONSUMER_CONFIG_H
+#define CONSUMER_CONFIG_H
+
+#include "consumer/options.h"
+#include "shared/amqp_url.h"
+#include "shared/conf.h"
+#include "shared/subsystems.h"
+
+#define SL_CONF SL_CONF_FIELD
+struct con_config {
+#include "consumer/config.def"
+    struct sl_amqp_url amqp;
+    struct sl_subsystems described;
+    const struct sl_subsystem *chosen[SL_SUBSYSTEMS_MAX]; /* those to run; point into described */
+    size_t chosen_count;
+};
+#undef SL_CONF
+
+/* environment: NAME=value, NULL-terminated. All mistakes go to stderr at once; SL_E_CONFIG. */
+bool con_config_read(struct con_config *config, const struct con_options *options,
+                     char *const *environment, struct sl_err *err) SL_MUST;
+/* LOG_LEVEL as it is now (the file of SLUICE_CONFIG may have changed); -1 when it is not a level. */
+int con_config_log_level(char *const *environment);
+/* Wipes secrets. Accepts zeroed storage. */
+void con_config_done(struct con_config *config);
+/* Appends the table of keys for --help. */
+void con_config_help(struct sl_buf *out);
+
+#endif

@@ -1,0 +1,52 @@
+#include "consumer/delivery.h"
+
+#include "shared/units.h"
+
+#define DIGITS_MAX 15u
+
+static const struct sl_amqp_header *find(const struct sl_amqp_delivery *delivery,
+                                         const char *header);
+
+struct sl_span con_delivery_text(const struct sl_amqp_delivery *delivery, const char *header)
+{
+    const struct sl_amqp_header *found = find(delivery, header);
+    return found == NULL ? (struct sl_span){ 0 } : found->text;
+}
+
+static const struct sl_amqp_header *find(const struct sl_amqp_delivery *delivery,
+                                         const char *header)
+{
+    for (size_t i = 0; i < delivery->message.header_count; i++) {
+        if (strcmp(delivery->message.headers[i].name, header) == 0) {
+            return &delivery->message.headers[i];
+        }
+    }
+    return NULL;
+}
+
+int64_t con_delivery_number(const struct sl_amqp_delivery *delivery, const char *header)
+{
+    const struct sl_amqp_header *found = find(delivery, header);
+    if (found == NULL) {
+        return 0;
+    }
+    if (found->text.data == NULL) {
+        return found->number > 0 ? found->number : 0;
+    }
+    int64_t number = 0;
+    return sl_units_decimal(found->text, DIGITS_MAX, &number) ? number : 0;
+}
+
+struct con_arrival con_delivery_arrival(const struct sl_amqp_delivery *delivery)
+{
+    int64_t attempt = con_delivery_number(delivery, "sluice-attempt");
+    return (struct con_arrival){
+        .tag = delivery->tag,
+        .bytes = delivery->message.body,
+        .routing_key = delivery->message.routing_key,
+        .attempt = attempt == 0 ? 1 : attempt,
+        .first_failed_ms = con_delivery_number(delivery, "sluice-first-failed-at"),
+        .replay_run = con_delivery_text(delivery, "sluice-replay-run"),
+        .traceparent = con_delivery_text(delivery, "traceparent"),
+    };
+}

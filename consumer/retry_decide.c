@@ -1,0 +1,61 @@
+#include "consumer/retry_decide.h"
+
+#include <string.h>
+
+#define SQLSTATE_QUERY_CANCELED "57014"
+
+const char *con_next_name(enum con_next next)
+{
+    switch (next) {
+    case CON_NEXT_AGAIN:
+        return "again";
+    case CON_NEXT_BISECT:
+        return "bisect";
+    case CON_NEXT_HOLD:
+        return "hold";
+    case CON_NEXT_HALT:
+        return "halt";
+    }
+    return "hold";
+}
+
+enum con_next con_retry_decide(const struct con_failure *failure)
+{
+    if (strcmp(failure->sqlstate, SQLSTATE_QUERY_CANCELED) == 0) {
+        return failure->events > 1 ? CON_NEXT_BISECT : CON_NEXT_HOLD;
+    }
+    if (failure->code == SL_E_PG_CONTENTION) {
+        return failure->tries < CON_CONTENTION_TRIES_MAX ? CON_NEXT_AGAIN : CON_NEXT_HOLD;
+    }
+    if (failure->code == SL_E_MEMORY && failure->events > 1) {
+        return CON_NEXT_BISECT; /* half of it may fit */
+    }
+    struct sl_err err = { .code = failure->code };
+    switch (sl_err_fault(&err)) {
+    case SL_FAULT_TRANSIENT:
+        return CON_NEXT_HOLD;
+    case SL_FAULT_POISON:
+        return CON_NEXT_BISECT;
+    case SL_FAULT_SETUP:
+    case SL_FAULT_BUG:
+        return CON_NEXT_HALT;
+    }
+    return CON_NEXT_HALT;
+}
+
+int64_t con_retry_wait_ms(uint64_t random)
+{
+    uint64_t choices = CON_CONTENTION_WAIT_MS_MAX - CON_CONTENTION_WAIT_MS_MIN + 1;
+    return CON_CONTENTION_WAIT_MS_MIN + (int64_t)(random % choices);
+}
+
+const char *con_retry_class(enum sl_code code)
+{
+    if (code == SL_E_EVENT_VERSION) {
+        return "version";
+    }
+    if (code == SL_E_EVENT_MALFORMED || code == SL_E_JSON_MALFORMED) {
+        return "decode";
+    }
+    return code == SL_E_PG_ITEM ? "item" : "permanent";
+}

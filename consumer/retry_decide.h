@@ -1,0 +1,52 @@
+/*
+ * retry_decide - what a batch that Postgres refused does next.
+ *
+ * Decides only, by the class of the error (pg_link has mapped the SQLSTATE):
+ *   contention          the same slice again, in the process, after 10 to 100 ms, CON_CONTENTION_TRIES_MAX times; then as systemic
+ *   statement timeout   a slice of several events is cut in two (it may be too much work at once); one event alone as systemic
+ *   systemic            hold: nothing is acknowledged, no attempt is spent; again when the database can take it. A lost connection and a
+ *                       COMMIT of unknown outcome are this too: the inbox decides when the slice runs again
+ *   item, permanent     bisect: the guilty event alone becomes a dead letter
+ *   halt                hold as well, but loudly: our schema, our rights or our code are wrong, and a human must act
+ * Refuses: losing anything; an unknown error holds.
+ * Law: SQLSTATE classes, schemas/sqlstate.md; the retry counts, runbooks/postgres.md.
+ * Threads: no state.
+ */
+#ifndef CONSUMER_RETRY_DECIDE_H
+#define CONSUMER_RETRY_DECIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/err.h"
+
+#define CON_CONTENTION_TRIES_MAX   3u
+#define CON_CONTENTION_WAIT_MS_MIN 10
+#define CON_CONTENTION_WAIT_MS_MAX 100
+#define CON_HOLD_WAIT_MS_MIN       250   /* first wait of a held batch is at most this */
+#define CON_HOLD_WAIT_MS_MAX       30000 /* longest */
+
+enum con_next {
+    CON_NEXT_AGAIN,  /* the same slice, soon */
+    CON_NEXT_BISECT, /* cut it; an event alone is guilty */
+    CON_NEXT_HOLD,   /* keep it and wait for the database */
+    CON_NEXT_HALT,   /* keep it and call for an operator */
+};
+const char *con_next_name(enum con_next next);
+
+struct con_failure {
+    enum sl_code code;
+    const char *sqlstate; /* "" when the database did not say */
+    unsigned tries;       /* contended tries of this slice before this one */
+    size_t events;        /* in the slice */
+};
+
+enum con_next con_retry_decide(const struct con_failure *failure);
+
+/* Wait before CON_NEXT_AGAIN, from any random number. */
+int64_t con_retry_wait_ms(uint64_t random);
+
+/* Word of sluice-error-class for an event that is given up with this code: decode, version, item, permanent. */
+const char *con_retry_class(enum sl_code code);
+
+#endif

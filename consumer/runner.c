@@ -1,0 +1,392 @@
+#include "consumer/runner.h"
+
+#include <stdlib.h>
+
+#include "consumer/billing_event.h"
+#include "consumer/bisect.h"
+#include "consumer/retry_decide.h"
+#include "shared/backoff.h"
+#include "shared/clock.h"
+#include "shared/digest.h"
+
+/* JSON trees, rows and their text of one batch; a batch that needs more is made smaller. */
+#define ARENA_BYTES_MAX  (48u * 1024u * 1024u)
+#define PARAMS_BYTES_MAX (24u * 1024u * 1024u)
+#define JSON_NODES_MAX   65536u /* of one body; real events have some hundred */
+
+struct con_runner {
+    struct con_runner_opts opts;
+    struct con_billing *billing;
+    struct con_apply *apply;
+    struct sl_json_parser *parser;
+    struct sl_arena arena;
+    struct sl_timer *timer; /* next turn after start or stop, or the wait of a held slice */
+    struct sl_series *apply_seconds;
+    struct sl_series *replaced_text;
+
+    bool is_busy;
+    bool is_holding;
+    bool is_stopping;
+    struct con_delivery *const *deliveries;
+    struct con_event *events; /* events[i] is of deliveries[i] */
+    size_t count;
+    bool has_dead; /* handed out with the first turn */
+    struct con_bisect bisect;
+    unsigned tries; /* contended ones of the slice in hand */
+    struct sl_backoff backoff;
+    int64_t started_us; /* the transaction in hand */
+};
+
+static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced);
+static bool read_message(struct con_runner *runner, struct con_event *event);
+static void on_timer(void *arg);
+static void hand_out_dead(struct con_runner *runner);
+static void go_on(struct con_runner *runner);
+static bool has_work(const struct con_runner *runner, struct con_slice slice);
+static void finish(struct con_runner *runner);
+static void on_applied(void *arg, const struct con_apply_error *error);
+static void pass(struct con_runner *runner);
+static bool meet_failure(struct con_runner *runner, const struct con_apply_error *error);
+static void blame(struct con_runner *runner, struct con_slice slice,
+                  const struct con_apply_error *error);
+static void hold(struct con_runner *runner, const struct con_apply_error *error, bool needs_human);
+static void set_holding(struct con_runner *runner, bool is_holding);
+
+struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_err *err)
+{
+    struct con_runner *runner = calloc(1, sizeof *runner);
+    if (runner == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for a runner");
+        return NULL;
+    }
+    runner->opts = *opts;
+    sl_arena_init(&runner->arena, ARENA_BYTES_MAX);
+    runner->backoff =
+        (struct sl_backoff){ .base_ms = CON_HOLD_WAIT_MS_MIN, .cap_ms = CON_HOLD_WAIT_MS_MAX };
+    bool is_seeded = sl_random_bytes(&runner->backoff.rng, sizeof runner->backoff.rng);
+    runner->backoff.rng |= 1;
+    runner->billing = con_billing_new(PARAMS_BYTES_MAX);
+    runner->parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
+    runner->timer = sl_timer_new(opts->loop, on_timer, runner);
+    runner->events = calloc(opts->batch_max, sizeof runner->events[0]);
+    runner->apply = con_apply_new(
+        &(struct con_apply_opts){
+            .pg = opts->pg,
+            .billing = runner->billing,
+            .arena = &runner->arena,
+            .subsystem = opts->subsystem,
+            .events_max = opts->batch_max,
+            .arg = runner,
+            .on_done = on_applied,
+        },
+        err);
+    if (!is_seeded || runner->billing == NULL || runner->parser == NULL || runner->timer == NULL ||
+        runner->events == NULL || runner->apply == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for batches of %zu events", opts->batch_max);
+        con_runner_free(runner);
+        return NULL;
+    }
+    runner->apply_seconds =
+        sl_metrics_series(opts->metrics, SL_M_APPLY_SECONDS, opts->subsystem, NULL);
+    runner->replaced_text =
+        sl_metrics_series(opts->metrics, SL_M_REPLACED_TEXT, opts->subsystem, NULL);
+    return runner;
+}
+
+void con_runner_free(struct con_runner *runner)
+{
+    if (runner == NULL) {
+        return;
+    }
+    con_apply_free(runner->apply);
+    con_billing_free(runner->billing);
+    sl_json_parser_free(runner->parser);
+    sl_timer_free(runner->timer);
+    sl_arena_done(&runner->arena);
+    free(runner->events);
+    free(runner);
+}
+
+bool con_runner_is_busy(const struct con_runner *runner)
+{
+    return runner->is_busy;
+}
+
+bool con_runner_is_holding(const struct con_runner *runner)
+{
+    return runner->is_holding;
+}
+
+size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *deliveries,
+                        size_t count)
+{
+    SL_ASSERT(!runner->is_busy);
+    SL_ASSERT(count > 0);
+    SL_ASSERT(count <= runner->opts.batch_max);
+    runner->is_busy = true;
+    runner->is_stopping = false;
+    runner->deliveries = deliveries;
+    runner->tries = 0;
+    size_t taken = count;
+    size_t replaced = 0;
+    while (!read_batch(runner, taken, &replaced)) {
+        if (taken == 1) {
+            runner->events[0].verdict = CON_DEAD;
+            sl_fail(&runner->events[0].why, SL_E_LIMIT,
+                    "reading this event takes more than %u bytes", ARENA_BYTES_MAX);
+            break;
+        }
+        taken /= 2;
+    }
+    sl_series_add(runner->replaced_text, (int64_t)replaced);
+    runner->count = taken;
+    runner->has_dead = true;
+    con_bisect_init(&runner->bisect, taken);
+    sl_timer_arm(runner->timer, 0);
+    return taken;
+}
+
+/* False when there is no memory for so many. */
+static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced)
+{
+    sl_arena_reset(&runner->arena);
+    for (size_t i = 0; i < count; i++) {
+        runner->events[i] = (struct con_event){ .tag = runner->deliveries[i]->tag,
+                                                .bytes = runner->deliveries[i]->bytes };
+        if (!read_message(runner, &runner->events[i])) {
+            return false;
+        }
+    }
+    *out_replaced = 0;
+    return con_billing_read(runner->billing, &runner->arena, runner->events, count, out_replaced,
+                            NULL);
+}
+
+/* A message that is no envelope, or larger than we look into, is DEAD; a body that is not JSON is not. False without memory. */
+static bool read_message(struct con_runner *runner, struct con_event *event)
+{
+    if (!sl_envelope_decode(event->bytes, &event->envelope, &event->why)) {
+        event->envelope = (struct sl_envelope){ 0 };
+        event->verdict = CON_DEAD;
+        return true;
+    }
+    if (con_billing_type_find(event->envelope.type) == NULL) {
+        return true; /* will be ignored: nobody looks into its body */
+    }
+    struct sl_err why;
+    event->json = sl_json_parse(runner->parser, &runner->arena, event->envelope.body,
+                                CON_BILLING_JSON_DEPTH, JSON_NODES_MAX, &why);
+    if (event->json == NULL && why.code == SL_E_LIMIT) {
+        event->verdict = CON_DEAD;
+        event->why = why;
+    }
+    return event->json != NULL || why.code != SL_E_MEMORY;
+}
+
+void con_runner_pg_up(struct con_runner *runner)
+{
+    if (runner->is_holding) {
+        sl_timer_arm(runner->timer, 0);
+    }
+}
+
+void con_runner_stop(struct con_runner *runner)
+{
+    runner->is_stopping = true;
+    if (runner->is_busy && !con_apply_is_busy(runner->apply)) {
+        sl_timer_arm(runner->timer, 0);
+    }
+}
+
+static void on_timer(void *arg)
+{
+    struct con_runner *runner = arg;
+    if (runner->has_dead) {
+        runner->has_dead = false;
+        hand_out_dead(runner);
+    }
+    go_on(runner);
+}
+
+/* Those that were dead before any transaction. */
+static void hand_out_dead(struct con_runner *runner)
+{
+    size_t dead = 0;
+    for (size_t i = 0; i < runner->count; i++) {
+        const struct con_event *event = &runner->events[i];
+        if (event->verdict == CON_DEAD) {
+            dead++;
+            runner->opts.on_dead(runner->opts.arg, runner->deliveries[i],
+                                 event->envelope.id.data == NULL ? NULL : &event->envelope,
+                                 &event->why, "");
+        }
+    }
+    if (dead > 0) {
+        runner->opts.on_progress(runner->opts.arg);
+    }
+}
+
+/* Runs slices until one is on its way, one has to wait, or none is left. */
+static void go_on(struct con_runner *runner)
+{
+    struct con_slice slice;
+    while (!runner->is_stopping && con_bisect_next(&runner->bisect, &slice)) {
+        if (!has_work(runner, slice)) {
+            con_bisect_passed(&runner->bisect);
+            continue;
+        }
+        struct con_apply_error error = { .sqlstate = "" };
+        runner->started_us = sl_clock_mono_us();
+        if (con_apply_start(runner->apply, runner->events, slice.first, slice.count, &error.err)) {
+            return;
+        }
+        if (!meet_failure(runner, &error)) {
+            return;
+        }
+    }
+    finish(runner);
+}
+
+static bool has_work(const struct con_runner *runner, struct con_slice slice)
+{
+    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
+        if (runner->events[i].verdict != CON_DEAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void finish(struct con_runner *runner)
+{
+    sl_timer_disarm(runner->timer);
+    runner->is_busy = false;
+    runner->deliveries = NULL;
+    runner->count = 0;
+    sl_arena_reset(&runner->arena);
+    set_holding(runner, false);
+    runner->opts.on_finished(runner->opts.arg);
+}
+
+static void on_applied(void *arg, const struct con_apply_error *error)
+{
+    struct con_runner *runner = arg;
+    if (error == NULL) {
+        pass(runner);
+        go_on(runner);
+    } else if (runner->is_stopping || meet_failure(runner, error)) {
+        go_on(runner);
+    }
+}
+
+/* The slice in hand is committed. */
+static void pass(struct con_runner *runner)
+{
+    struct con_slice slice = { 0 };
+    SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
+    int64_t took_us = sl_clock_mono_us() - runner->started_us;
+    sl_series_observe_us(runner->apply_seconds, took_us);
+    sl_debug(runner->opts.log, "consumer.applied", "committed",
+             sl_str("subsystem", runner->opts.subsystem), sl_int("events", (int64_t)slice.count),
+             sl_int("duration_us", took_us));
+    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
+        if (runner->events[i].verdict != CON_DEAD) {
+            runner->opts.on_decided(runner->opts.arg, runner->deliveries[i], &runner->events[i]);
+        }
+    }
+    con_bisect_passed(&runner->bisect);
+    runner->tries = 0;
+    sl_backoff_reset(&runner->backoff);
+    set_holding(runner, false);
+    runner->opts.on_progress(runner->opts.arg);
+}
+
+/* True: go on at once. False: a wait is armed, or the link coming up will go on. */
+static bool meet_failure(struct con_runner *runner, const struct con_apply_error *error)
+{
+    struct con_slice slice = { 0 };
+    SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
+    const struct con_failure failure = { .code = error->err.code,
+                                         .sqlstate = error->sqlstate,
+                                         .tries = runner->tries,
+                                         .events = slice.count };
+    switch (con_retry_decide(&failure)) {
+    case CON_NEXT_AGAIN: {
+        uint64_t random = 0;
+        bool is_random = sl_random_bytes(&random, sizeof random);
+        int64_t wait_ms = con_retry_wait_ms(is_random ? random : runner->backoff.rng);
+        runner->tries++;
+        sl_log_err(runner->opts.log, SL_INFO, "consumer.retry",
+                   "others were in the way, trying the batch again", &error->err,
+                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
+                   sl_int("events", (int64_t)slice.count), sl_int("attempt", runner->tries),
+                   sl_int("wait_ms", wait_ms));
+        sl_timer_arm(runner->timer, wait_ms);
+        return false;
+    }
+    case CON_NEXT_BISECT:
+        runner->tries = 0;
+        blame(runner, slice, error);
+        return true;
+    case CON_NEXT_HOLD:
+        hold(runner, error, false);
+        return false;
+    case CON_NEXT_HALT:
+        hold(runner, error, true);
+        return false;
+    }
+    return false;
+}
+
+static void blame(struct con_runner *runner, struct con_slice slice,
+                  const struct con_apply_error *error)
+{
+    if (!con_bisect_failed(&runner->bisect)) {
+        if (slice.count == runner->count) { /* said once a batch */
+            sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
+                       "the batch failed because of what is in it, looking for the guilty event",
+                       &error->err, sl_str("subsystem", runner->opts.subsystem),
+                       sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
+        }
+        return;
+    }
+    struct con_event *event = &runner->events[slice.first];
+    event->verdict = CON_DEAD;
+    event->why = error->err;
+    runner->opts.on_dead(runner->opts.arg, runner->deliveries[slice.first], &event->envelope,
+                         &event->why, error->sqlstate);
+    runner->opts.on_progress(runner->opts.arg);
+}
+
+/* While the link is down its coming up ends the wait (con_runner_pg_up), and the link's own line has said why. */
+static void hold(struct con_runner *runner, const struct con_apply_error *error, bool needs_human)
+{
+    bool is_up = sl_pg_link_is_up(runner->opts.pg);
+    int64_t wait_ms = is_up ? sl_backoff_next_ms(&runner->backoff) : 0;
+    runner->tries = 0;
+    if (needs_human) {
+        sl_log_err(runner->opts.log, SL_ERROR, "consumer.halted",
+                   "an operator must act; nothing is lost, trying the batch again", &error->err,
+                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
+                   sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
+    } else if (!runner->is_holding || is_up) {
+        sl_log_err(runner->opts.log, SL_WARN, "consumer.held",
+                   "the database cannot take the batch now, keeping it", &error->err,
+                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
+                   sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
+    }
+    if (is_up) {
+        sl_timer_arm(runner->timer, wait_ms);
+    } else {
+        sl_timer_disarm(runner->timer);
+    }
+    set_holding(runner, true);
+}
+
+static void set_holding(struct con_runner *runner, bool is_holding)
+{
+    if (runner->is_holding != is_holding) {
+        runner->is_holding = is_holding;
+        runner->opts.on_holding(runner->opts.arg);
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * runner - takes one batch of deliveries to the point where each of them is decided.
+ *
+ * Happy path: decode every message, read every body, apply the whole batch in one transaction, hand out the verdicts.
+ * Failure modes, each decided by retry_decide: contention runs the same slice again; a poisonous event is found by bisection and handed
+ * out as dead while its neighbours are applied; a database that is away, or needs a human, holds the rest of the batch without deciding
+ * anything, and runs it again when the link is up or after a backoff of at most CON_HOLD_WAIT_MS_MAX.
+ * Refuses: the broker. What a verdict means for a delivery is the owner's.
+ * Threads: one loop.
+ */
+#ifndef CONSUMER_RUNNER_H
+#define CONSUMER_RUNNER_H
+
+#include "consumer/apply.h"
+#include "consumer/batch.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+
+struct con_runner;
+
+struct con_runner_opts {
+    struct sl_loop *loop; /* borrowed, as everything here */
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    struct sl_pg_link *pg;
+    const char *subsystem;
+    size_t batch_max;
+
+    void *arg;
+    /* Committed: the event is APPLIED, STALE, IGNORED or DUPLICATE. */
+    void (*on_decided)(void *arg, struct con_delivery *delivery, const struct con_event *event);
+    /* Can never pass. envelope NULL when the message could not be read; sqlstate "" unless Postgres refused it. */
+    void (*on_dead)(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
+                    const struct sl_err *why, const char *sqlstate);
+    /* After each committed transaction, and after dead ones were handed out: acknowledge what can be. */
+    void (*on_progress)(void *arg);
+    /* Holding began or ended (con_runner_is_holding): take no more, or take again. */
+    void (*on_holding)(void *arg);
+    /* Nothing runs any more. Deliveries that were started and not handed out (after con_runner_stop) are the owner's again. */
+    void (*on_finished)(void *arg);
+};
+
+struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_err *err) SL_MUST;
+/* Free the Postgres link first. Accepts NULL. */
+void con_runner_free(struct con_runner *runner);
+
+/*
+ * Starts with as many of the deliveries as there is memory for, at least one; returns how many. They must live until on_finished. Callbacks come
+ * later, from the loop.
+ */
+size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *deliveries,
+                        size_t count);
+bool con_runner_is_busy(const struct con_runner *runner);
+/* Keeps a batch that the database cannot take now. */
+bool con_runner_is_holding(const struct con_runner *runner);
+/* The Postgres link is up: what is held runs again. */
+void con_runner_pg_up(struct con_runner *runner);
+/* Ends after the transaction that runs, or at once when none does; on_finished comes later. */
+void con_runner_stop(struct con_runner *runner);
+
+#endif

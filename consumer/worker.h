@@ -1,0 +1,49 @@
+/*
+ * worker - one consumer of one subsystem: its links, what it holds, and the acknowledgements.
+ *
+ * Three connections: one to consume, one to publish dead letters (parking), one to Postgres. It takes deliveries only while the broker and
+ * the database are both up and nothing is held back; what it already has when the database goes away it keeps, without acknowledging and
+ * without giving it back in a loop (each return counts towards the queue's delivery limit).
+ * Law: acknowledge after COMMIT or after the dead letter's confirm, never before. When the consuming connection is lost every tag is void: what
+ * it delivered is forgotten and comes again; the inbox knows what was applied.
+ * Refuses: declaring queues; deciding (batch, runner, retry_decide, settle do).
+ * Threads: one loop.
+ */
+#ifndef CONSUMER_WORKER_H
+#define CONSUMER_WORKER_H
+
+#include "shared/amqp_url.h"
+#include "shared/log.h"
+#include "shared/loop.h"
+#include "shared/metrics.h"
+#include "shared/subsystems.h"
+
+struct con_worker;
+
+struct con_worker_opts {
+    struct sl_loop *loop; /* borrowed, as everything here */
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    const struct sl_amqp_url *amqp;
+    const char *database_url;
+    const char *service;
+    const struct sl_subsystem *subsystem;
+    unsigned number; /* from 0, among the workers of the subsystem */
+};
+
+struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_err *err) SL_MUST;
+/* Closes everything at once. Accepts NULL. */
+void con_worker_free(struct con_worker *worker);
+
+/* The first attempts to reach broker and database have ended, up or failed. */
+bool con_worker_has_tried(const struct con_worker *worker);
+/* It takes deliveries and can apply them. */
+bool con_worker_is_well(const struct con_worker *worker);
+
+/* Takes nothing more, ends the running transaction, gives back what was not started. */
+void con_worker_drain(struct con_worker *worker);
+bool con_worker_is_drained(const struct con_worker *worker);
+/* Deliveries not settled yet. */
+size_t con_worker_held(const struct con_worker *worker);
+
+#endif

@@ -1,0 +1,190 @@
+#include "ops/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ops/input.h"
+
+#define MISTAKES_BYTES_MAX 8192u
+
+static const struct sl_conf_key keys[] = {
+#define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct ops_settings, field, TYPE, __VA_ARGS__)
+#include "ops/config.def"
+#undef SL_CONF
+};
+
+static bool take_url(const char *url, char out_url[OPS_URL_BYTES], struct sl_err *err);
+static bool take_listen(const char *listen, const char *name, char out_url[OPS_URL_BYTES],
+                        struct sl_err *err);
+
+bool ops_address_open(struct ops_address *address, struct sl_err *err)
+{
+    *address = (struct ops_address){ 0 };
+    SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
+    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
+    sl_conf_source_init(&source, environ, &mistakes);
+    sl_conf_read(keys, SL_COUNT(keys), &source, &address->settings, &mistakes);
+    if (!sl_conf_verdict(&mistakes, err)) {
+        return false;
+    }
+    ops_stack_open(&address->stack);
+    return true;
+}
+
+void ops_address_done(struct ops_address *address)
+{
+    sl_conf_done(keys, SL_COUNT(keys), &address->settings);
+    ops_stack_done(&address->stack);
+}
+
+const char *ops_address_amqp(const struct ops_address *address, struct sl_err *err)
+{
+    const char *url = address->settings.amqp_url;
+    if (url == NULL) {
+        url = ops_stack_get(&address->stack, "AMQP_URL");
+    }
+    if (url == NULL) {
+        sl_fail(err, SL_E_CONFIG, "no broker is known: set AMQP_URL, or run `sluice dev`");
+    }
+    return url;
+}
+
+const char *ops_address_api(const struct ops_address *address)
+{
+    if (address->settings.api_url != NULL || address->settings.amqp_url != NULL) {
+        return address->settings.api_url;
+    }
+    return ops_stack_get(&address->stack, "RABBITMQ_API_URL");
+}
+
+bool ops_address_publisher(const struct ops_address *address, const char *flag,
+                           char out_url[OPS_URL_BYTES], struct sl_err *err)
+{
+    const struct ops_settings *settings = &address->settings;
+    if (flag != NULL || settings->publisher_url != NULL) {
+        return take_url(flag != NULL ? flag : settings->publisher_url, out_url, err);
+    }
+    if (settings->port != 0) {
+        snprintf(out_url, OPS_URL_BYTES, "http://127.0.0.1:%lld", (long long)settings->port);
+        return true;
+    }
+    const char *listen = settings->http_listen;
+    if (listen == NULL) {
+        listen = ops_stack_get(&address->stack, "SLUICE_HTTP_LISTEN");
+    }
+    if (listen != NULL) {
+        return take_listen(listen, "SLUICE_HTTP_LISTEN", out_url, err);
+    }
+    return take_url(OPS_DEFAULT_PUBLISHER, out_url, err);
+}
+
+bool ops_address_consumer(const struct ops_address *address, const char *flag,
+                          char out_url[OPS_URL_BYTES], struct sl_err *err)
+{
+    const struct ops_settings *settings = &address->settings;
+    if (flag != NULL || settings->consumer_url != NULL) {
+        return take_url(flag != NULL ? flag : settings->consumer_url, out_url, err);
+    }
+    const char *listen = settings->metrics_listen;
+    if (listen == NULL) {
+        listen = ops_stack_get(&address->stack, "STACK_CONSUMER_METRICS");
+    }
+    if (listen != NULL) {
+        return take_listen(listen, "SLUICE_METRICS_LISTEN", out_url, err);
+    }
+    return take_url(OPS_DEFAULT_CONSUMER, out_url, err);
+}
+
+static bool take_url(const char *url, char out_url[OPS_URL_BYTES], struct sl_err *err)
+{
+    size_t bytes = strlen(url);
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        return sl_fail(err, SL_E_USAGE,
+                       "an address starts with http:// or https://, unlike '%.80s'", url);
+    }
+    while (bytes > 0 && url[bytes - 1] == '/') {
+        bytes--;
+    }
+    if (bytes >= OPS_URL_BYTES) {
+        return sl_fail(err, SL_E_USAGE, "an address of more than %u bytes", OPS_URL_BYTES - 1);
+    }
+    snprintf(out_url, OPS_URL_BYTES, "%.*s", (int)bytes, url);
+    return true;
+}
+
+static bool take_listen(const char *listen, const char *name, char out_url[OPS_URL_BYTES],
+                        struct sl_err *err)
+{
+    return ops_address_from_listen(listen, out_url) ||
+           sl_fail(err, SL_E_CONFIG, "%s: '%.80s' is not host:port", name, listen);
+}
+
+bool ops_address_from_listen(const char *listen, char out_url[OPS_URL_BYTES])
+{
+    const char *colon = strrchr(listen, ':');
+    if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        strlen(listen) > OPS_URL_BYTES / 2) {
+        return false;
+    }
+    struct sl_span host = sl_span_make(listen, (size_t)(colon - listen));
+    if (host.bytes == 0 || sl_span_is(host, "0.0.0.0") || sl_span_is(host, "*")) {
+        host = SL_SPAN_LITERAL("127.0.0.1");
+    } else if (sl_span_is(host, "[::]")) {
+        host = SL_SPAN_LITERAL("[::1]");
+    }
+    snprintf(out_url, OPS_URL_BYTES, "http://%.*s%s", SL_SPAN_ARGS(host), colon);
+    return true;
+}
+
+bool ops_secrets_open(const struct ops_address *address, const char *file, struct ops_secrets *out,
+                      struct sl_err *err)
+{
+    *out = (struct ops_secrets){ 0 };
+    if (file != NULL) {
+        SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
+        sl_buf_init(&text, OPS_SECRETS_BYTES_MAX);
+        if (!ops_input_read(file, &text, err)) {
+            return false;
+        }
+        out->text = strndup(text.data == NULL ? "" : text.data, text.used_bytes);
+        explicit_bzero(text.data, text.used_bytes);
+        out->origin = file;
+        size_t bytes = out->text == NULL ? 0 : strlen(out->text);
+        while (bytes > 0 && strchr("\r\n", out->text[bytes - 1]) != NULL) {
+            out->text[--bytes] = '\0';
+        }
+    } else if (address->settings.stripe_secrets != NULL) {
+        out->text = strdup(address->settings.stripe_secrets);
+        out->origin = "STRIPE_WEBHOOK_SECRET";
+    } else {
+        const char *value = ops_stack_get(&address->stack, "STRIPE_WEBHOOK_SECRET");
+        out->text = value == NULL ? NULL : strdup(value);
+        out->origin = "the local stack";
+    }
+    struct sl_span rest = sl_span_of(out->text);
+    struct sl_span item = { 0 };
+    while (out->count < SL_STRIPE_SECRETS_MAX && sl_span_split(&rest, ',', &item)) {
+        if (item.bytes > 0) {
+            out->items[out->count++] = item;
+        }
+    }
+    if (out->count == 0) {
+        return sl_fail(err, SL_E_CONFIG,
+                       file != NULL ? "%s holds no secret"
+                                    : "no signing secret is known: set STRIPE_WEBHOOK_SECRET, give "
+                                      "--secret-file, or run `sluice dev`",
+                       file);
+    }
+    return true;
+}
+
+void ops_secrets_done(struct ops_secrets *secrets)
+{
+    if (secrets->text != NULL) {
+        explicit_bzero(secrets->text, strlen(secrets->text));
+        free(secrets->text);
+    }
+    *secrets = (struct ops_secrets){ 0 };
+}

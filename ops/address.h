@@ -1,0 +1,64 @@
+/*
+ * address - where the broker, the publisher, the consumer and the signing secrets are.
+ *
+ * Order: flag, environment (and SLUICE_CONFIG file, and <NAME>_FILE), the running local stack, the default of a lone machine.
+ * An address of the local stack is never mixed with a broker of elsewhere: the management interface is taken from where the broker was.
+ * Refuses: printing a secret or a password.
+ * Threads: one owner.
+ */
+#ifndef OPS_ADDRESS_H
+#define OPS_ADDRESS_H
+
+#include "ops/stack.h"
+#include "shared/conf.h"
+#include "shared/stripe_signature.h"
+
+#define OPS_URL_BYTES         512u
+#define OPS_SECRETS_BYTES_MAX 4096u
+#define OPS_DEFAULT_PUBLISHER "http://127.0.0.1:8080"
+#define OPS_DEFAULT_CONSUMER  "http://127.0.0.1:9464"
+#define OPS_WEBHOOK_PATH      "/webhooks/stripe"
+
+struct ops_settings {
+#define SL_CONF SL_CONF_FIELD
+#include "ops/config.def"
+#undef SL_CONF
+};
+
+struct ops_address {
+    struct ops_settings settings;
+    struct ops_stack stack;
+};
+
+/* Reads environment and stack. Release with ops_address_done, also after a failure. */
+bool ops_address_open(struct ops_address *address, struct sl_err *err) SL_MUST;
+/* Accepts zeroed storage. */
+void ops_address_done(struct ops_address *address);
+
+/* Borrowed; NULL with SL_E_CONFIG when nobody named a broker. */
+const char *ops_address_amqp(const struct ops_address *address, struct sl_err *err) SL_MUST;
+/* Borrowed; NULL when there is none. */
+const char *ops_address_api(const struct ops_address *address);
+/* Base URLs without a trailing slash; flag may be NULL. */
+bool ops_address_publisher(const struct ops_address *address, const char *flag,
+                           char out_url[OPS_URL_BYTES], struct sl_err *err) SL_MUST;
+bool ops_address_consumer(const struct ops_address *address, const char *flag,
+                          char out_url[OPS_URL_BYTES], struct sl_err *err) SL_MUST;
+
+/* "0.0.0.0:8080", ":8080" or "[::]:8080" as the URL that reaches it from here. False when it is no host:port. */
+bool ops_address_from_listen(const char *listen, char out_url[OPS_URL_BYTES]);
+
+/* Signing secrets, wiped by done. */
+struct ops_secrets {
+    char *text; /* owned */
+    const char
+        *origin; /* "STRIPE_WEBHOOK_SECRET", "the local stack" or the file's name; borrowed */
+    struct sl_span items[SL_STRIPE_SECRETS_MAX];
+    size_t count;
+};
+/* From the file (may be NULL), else environment, else local stack. At least one, or SL_E_CONFIG. */
+bool ops_secrets_open(const struct ops_address *address, const char *file, struct ops_secrets *out,
+                      struct sl_err *err) SL_MUST;
+void ops_secrets_done(struct ops_secrets *secrets);
+
+#endif

@@ -1,0 +1,288 @@
+#include "ops/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ops/dev.h"
+#include "ops/health.h"
+#include "ops/nearest.h"
+#include "ops/sign.h"
+#include "ops/topology.h"
+#include "ops/trigger.h"
+#include "shared/scope.h"
+
+#define NAME_BYTES 64u
+#define NAME_WIDTH 16
+
+#define OUTPUT_USAGE "  -o table|json     for people (default) or for programs\n"
+
+static const struct ops_command commands[] = {
+    { .name = "dev",
+      .purpose = "the whole product on this machine, without a container",
+      .usage = ops_dev_usage,
+      .example = "sluice dev --demo",
+      .run = ops_dev },
+    { .name = "trigger",
+      .purpose = "send signed sample events to the publisher",
+      .usage =
+          "  WHAT              an event type; `signup` (a customer's first ten events); `all` (every type:\n"
+          "                    every third customer lives the whole story, the others sign up)\n"
+          "  --count N         so many events in total (1; for signup and all: one story)\n"
+          "  --rate N          at most so many a second (0: as fast as they are answered)\n"
+          "  --concurrency N   at most so many requests at once (16)\n"
+          "  --url URL         publisher, or the whole webhook URL; default: SLUICE_PUBLISHER_URL, PORT,\n"
+          "                    SLUICE_HTTP_LISTEN, the local stack, http://127.0.0.1:8080\n"
+          "  --secret-file F   signing secret; default: STRIPE_WEBHOOK_SECRET, the local stack\n"
+          "  --timeout D       longest wait for one answer (10s)\n"
+          "  --duplicate       send every event twice, as senders do after a slow answer\n"
+          "  --stale           sign an hour in the past; every event must be refused\n"
+          "  --bad-signature   sign with another secret; every event must be refused\n"
+          "  --print           print the events instead of sending them, one after the other\n"
+          "  --list            the words WHAT can be\n" OUTPUT_USAGE
+          "Exit status: 0 all answered as expected, 3 some, 69 the publisher cannot be reached.\n",
+      .example = "sluice trigger invoice.paid\n"
+                 "sluice trigger signup --count 1000 --concurrency 32\n"
+                 "sluice trigger all --url http://127.0.0.1:8080 -o json",
+      .run = ops_trigger },
+    { .name = "sign",
+      .purpose = "sign a body the way Stripe does",
+      .usage =
+          "  [FILE]            the body; - or nothing: standard input\n"
+          "  --secret-file F   signing secret; default: STRIPE_WEBHOOK_SECRET, the local stack\n"
+          "  --at SECONDS      sign as of then (Unix time; default: now)\n" OUTPUT_USAGE,
+      .example =
+          "sluice sign body.json\n"
+          "curl -H \"Stripe-Signature: $(sluice sign body.json)\" --data-binary @body.json URL",
+      .run = ops_sign },
+    { .name = "verify",
+      .purpose = "judge a signature, and say why it fails",
+      .usage =
+          "  [FILE]            the body as received; - or nothing: standard input\n"
+          "  --header VALUE    what the Stripe-Signature header said\n"
+          "  --secret-file F   signing secrets, comma separated; default: STRIPE_WEBHOOK_SECRET, the\n"
+          "                    local stack\n"
+          "  --now SECONDS     judge the age as of then (Unix time; default: now)\n"
+          "  --tolerance D     greatest age, and lead (300s)\n"
+          "  --explain         also show what was compared\n" OUTPUT_USAGE
+          "Exit status: 0 valid, 1 not valid.\n",
+      .example = "sluice verify body.json --header 't=1790000000,v1=5257a8…'\n"
+                 "sluice verify body.json --header \"$HEADER\" --explain",
+      .run = ops_verify },
+    { .name = "topology apply",
+      .purpose = "create the exchanges, queues and bindings that are missing",
+      .usage =
+          "  --wait D          keep trying to reach the broker for so long (0s: one attempt a host)\n"
+          "  --all             also list what was there already\n" OUTPUT_USAGE
+          "Reads AMQP_URL, RABBITMQ_API_URL (optional) and SLUICE_SUBSYSTEMS. Never deletes or changes.\n"
+          "Exit status: 0 everything is there, 3 something exists but differs.\n",
+      .example = "sluice topology apply",
+      .run = ops_topology_apply },
+    { .name = "topology diff",
+      .purpose = "what apply would create, and what differs; changes nothing",
+      .usage =
+          "  --wait D          keep trying to reach the broker for so long (0s: one attempt a host)\n"
+          "  --all             also list what is as it should be\n" OUTPUT_USAGE
+          "Bindings can be compared only through RABBITMQ_API_URL.\n"
+          "Exit status: 0 nothing to do, 2 apply has work, or something differs.\n",
+      .example = "sluice topology diff\nsluice topology diff -o json",
+      .run = ops_topology_diff },
+    { .name = "health",
+      .purpose = "do the daemons answer, and can they take work",
+      .usage =
+          "  [publisher|consumer]  only this one\n"
+          "  --url URL         where that one answers; default: SLUICE_PUBLISHER_URL or\n"
+          "                    SLUICE_CONSUMER_URL, the listen addresses, the local stack, the defaults\n"
+          "  --live            a process that answers is enough; it need not be ready\n"
+          "  --timeout D       longest wait for an answer (3s)\n" OUTPUT_USAGE
+          "Exit status: 0 all asked are well, 1 not.\n",
+      .example = "sluice health\nsluice health publisher --live",
+      .run = ops_health },
+};
+
+static const char *const examples[] = {
+    "sluice dev                       a private broker, database and both daemons, until Ctrl-C",
+    "sluice trigger signup            ten signed events of a new customer, to what runs here",
+    "sluice topology diff             what the broker lacks, and what is different there",
+    "sluice verify body.json --header \"$H\"   why a signature is refused",
+};
+
+/* The first words of all commands. */
+struct nouns {
+    char words[SL_COUNT(commands)][NAME_BYTES];
+};
+
+static bool wants_help(int argc, char **argv);
+static const struct ops_command *match(int argc, char **argv, int *out_words);
+static bool is_noun(const char *word);
+static int unknown(int argc, char **argv);
+static const char *next_name(const void *arg, size_t i);
+static const char *next_noun(const void *arg, size_t i);
+static void print_overview(FILE *stream);
+static void print_noun(const char *noun, FILE *stream);
+static void print_command(const struct ops_command *command);
+
+int ops_commands_run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return EX_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        printf("sluice %s\n", SLUICE_VERSION);
+        return EX_OK;
+    }
+    bool is_help = strcmp(argv[1], "help") == 0;
+    if ((is_help && argc == 2) || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_overview(stdout);
+        return EX_OK;
+    }
+    argc -= is_help ? 2 : 1;
+    argv += is_help ? 2 : 1;
+    int words = 0;
+    const struct ops_command *command = match(argc, argv, &words);
+    if (command == NULL && is_noun(argv[0]) && (argc == 1 || wants_help(argc, argv))) {
+        bool was_asked = is_help || argc > 1;
+        print_noun(argv[0], was_asked ? stdout : stderr);
+        return was_asked ? EX_OK : EX_USAGE;
+    }
+    if (command == NULL) {
+        return unknown(argc, argv);
+    }
+    if (is_help || wants_help(argc - words, argv + words)) {
+        print_command(command);
+        return EX_OK;
+    }
+    return command->run(argc - words + 1, argv + words - 1);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The command with the most words that the arguments start with. */
+static const struct ops_command *match(int argc, char **argv, int *out_words)
+{
+    for (int words = argc < 2 ? argc : 2; words > 0; words--) {
+        char name[NAME_BYTES];
+        snprintf(name, sizeof name, "%s%s%s", argv[0], words == 2 ? " " : "",
+                 words == 2 ? argv[1] : "");
+        const struct ops_command *command = ops_commands_find(name);
+        if (command != NULL) {
+            *out_words = words;
+            return command;
+        }
+    }
+    return NULL;
+}
+
+const struct ops_command *ops_commands_find(const char *name)
+{
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+const struct ops_command *ops_commands_at(size_t i)
+{
+    return i < SL_COUNT(commands) ? &commands[i] : NULL;
+}
+
+static bool is_noun(const char *word)
+{
+    size_t bytes = strlen(word);
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        if (strncmp(commands[i].name, word, bytes) == 0 && commands[i].name[bytes] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int unknown(int argc, char **argv)
+{
+    char typed[NAME_BYTES];
+    struct nouns nouns;
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        snprintf(nouns.words[i], NAME_BYTES, "%.*s", (int)strcspn(commands[i].name, " "),
+                 commands[i].name);
+    }
+    bool has_verb = argc > 1 && argv[1][0] != '-';
+    snprintf(typed, sizeof typed, "%s%s%s", argv[0], has_verb ? " " : "", has_verb ? argv[1] : "");
+    const char *nearest = ops_nearest(typed, next_name, NULL);
+    if (nearest == NULL) {
+        nearest = ops_nearest(argv[0], next_noun, &nouns);
+    }
+    fprintf(stderr, "sluice: there is no command '%s'%s%s%s\n", is_noun(argv[0]) ? typed : argv[0],
+            nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+            nearest == NULL ? "; see: sluice help" : "'?");
+    return EX_USAGE;
+}
+
+static const char *next_name(const void *arg, size_t i)
+{
+    (void)arg;
+    return i < SL_COUNT(commands) ? commands[i].name : NULL;
+}
+
+static const char *next_noun(const void *arg, size_t i)
+{
+    const struct nouns *nouns = arg;
+    return i < SL_COUNT(commands) ? nouns->words[i] : NULL;
+}
+
+static void print_overview(FILE *stream)
+{
+    fprintf(stream,
+            "sluice - webhooks in, a durable queue, rows out: the operator's hands\n\nTry:\n");
+    for (size_t i = 0; i < SL_COUNT(examples); i++) {
+        fprintf(stream, "  %s\n", examples[i]);
+    }
+    fprintf(stream, "\nCommands:\n");
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        fprintf(stream, "  %-*s %s\n", NAME_WIDTH, commands[i].name, commands[i].purpose);
+    }
+    fprintf(stream, "\nsluice help COMMAND shows its flags; sluice --version the version.\n");
+}
+
+static void print_noun(const char *noun, FILE *stream)
+{
+    size_t bytes = strlen(noun);
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        if (strncmp(commands[i].name, noun, bytes) == 0 && commands[i].name[bytes] == ' ') {
+            fprintf(stream, "  sluice %-*s %s\n", NAME_WIDTH, commands[i].name,
+                    commands[i].purpose);
+        }
+    }
+}
+
+static void print_command(const struct ops_command *command)
+{
+    printf("sluice %s - %s\n\n", command->name, command->purpose);
+    for (const char *line = command->example; *line != '\0';) {
+        size_t bytes = strcspn(line, "\n");
+        printf("  %.*s\n", (int)bytes, line);
+        line += bytes + (line[bytes] == '\n' ? 1 : 0);
+    }
+    if (*command->usage != '\0') {
+        printf("\n%s", command->usage);
+    }
+}
+
+int ops_report(const char *command, const struct sl_err *err)
+{
+    fprintf(stderr, "sluice %s: %s\n", command, err->text);
+    if (err->code == SL_E_USAGE) {
+        fprintf(stderr, "See: sluice help %s\n", command);
+    }
+    return sl_err_exit_status(err);
+}

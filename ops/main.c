@@ -1,0 +1,6 @@
+#include "ops/commands.h"
+
+int main(int argc, char **argv)
+{
+    return ops_commands_run(argc, argv);
+}
