@@ -85,13 +85,10 @@ int dev_demo(const struct dev_home *home, unsigned count)
     SL_DONE(demo_done) struct demo demo = { .home = home };
     SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
     struct sl_err err = { 0 };
-    pid_t pid = 0;
     int status = 0;
     int64_t rows = 0;
 
-    if (ops_stack_is_running(home->dir, &pid)) {
-        ops_stack_load(&stack, home->dir);
-    }
+    ops_stack_open_at(&stack, home->dir);
     demo.database_url = ops_stack_get(&stack, "DATABASE_URL");
     if (demo.database_url == NULL || ops_stack_get(&stack, "SLUICE_HTTP_LISTEN") == NULL) {
         return failed("no stack with a publisher and a consumer is up; start one: sluice dev",

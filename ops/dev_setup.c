@@ -36,10 +36,10 @@ bool dev_setup_prepare(struct dev_supervisor *sup, struct sl_err *err)
     char path[PATH_MAX];
     SL_DONE(ops_stack_done) struct ops_stack before = { 0 };
 
-    end_leftovers(sup->home);
     ops_stack_load(&before, sup->home->dir);
     dev_home_path(sup->home, path, "stack.env");
-    (void)unlink(path); /* nobody reads addresses of a stack that does not serve yet */
+    (void)unlink(path);
+    end_leftovers(sup->home);
     for (unsigned i = 0; i < DEV_WHO_COUNT; i++) {
         dev_home_path(sup->home, path, "hold/%s", dev_who_name((enum dev_who)i));
         (void)unlink(path);
