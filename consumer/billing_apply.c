@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "consumer/billing_collapse.h"
-#include "shared/pg_array.h"
+#include "consumer/billing_params.h"
 
-#define STEPS_MAX  11u
-#define PARAMS_MAX 256u /* of all steps together */
+#define STEPS_MAX 12u
+/* See plan_children. */
+#define PLANNED_ANEW_ROWS_MIN 32u
 
 /* What the plan writes to one table, in one way. */
 struct group {
@@ -14,9 +15,6 @@ struct group {
     size_t count;
     size_t kept; /* the newest per key, first in rows */
 };
-
-/* The values of one row for a parameter, appended to an array. */
-typedef void put_fn(struct sl_pg_array *array, const struct con_billing_row *row, size_t column);
 
 struct con_billing {
     struct sl_arena *arena; /* borrowed; holds everything of the batch */
@@ -30,10 +28,7 @@ struct con_billing {
     struct group stubs[CON_BILLING_TABLES];
     struct group lists[CON_BILLING_TABLES]; /* parents that listed all their children */
 
-    struct sl_buf bytes; /* of all parameters */
-    struct sl_pg_array arrays[PARAMS_MAX];
-    struct sl_pg_param params[PARAMS_MAX];
-    size_t param_count;
+    struct con_billing_params params; /* of all steps */
     struct sl_pg_step steps[STEPS_MAX];
     const struct group *step_groups[STEPS_MAX];
     size_t step_count;
@@ -51,34 +46,19 @@ static void collapse(struct group *group);
 static void plan_upsert(struct con_billing *billing, enum con_billing_table table,
                         const char *name);
 static void plan_stub(struct con_billing *billing, enum con_billing_table table, const char *name);
+static void plan_children(struct con_billing *billing);
 static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
                          const char *name);
 static void begin_step(struct con_billing *billing, const struct group *group, const char *name);
 static void end_step(struct con_billing *billing);
-static void put_array(struct con_billing *billing, enum sl_pg_type type, put_fn *put,
-                      size_t column);
-static void put_account(struct sl_pg_array *array, const struct con_billing_row *row,
-                        size_t column);
-static void put_livemode(struct sl_pg_array *array, const struct con_billing_row *row,
-                         size_t column);
-static void put_id(struct sl_pg_array *array, const struct con_billing_row *row, size_t column);
-static void put_cell(struct sl_pg_array *array, const struct con_billing_row *row, size_t column);
-static void put_deleted_at(struct sl_pg_array *array, const struct con_billing_row *row,
-                           size_t column);
-static void put_src_created(struct sl_pg_array *array, const struct con_billing_row *row,
-                            size_t column);
-static void put_src_phase(struct sl_pg_array *array, const struct con_billing_row *row,
-                          size_t column);
-static void put_src_event_id(struct sl_pg_array *array, const struct con_billing_row *row,
-                             size_t column);
-static enum sl_pg_type pg_type(enum con_cell_kind kind);
+static void put_field(struct con_billing *billing, enum con_billing_field field);
 static bool has_parent(enum con_billing_table table);
 
 struct con_billing *con_billing_new(size_t param_bytes_max)
 {
     struct con_billing *billing = calloc(1, sizeof *billing);
     if (billing != NULL) {
-        sl_buf_init(&billing->bytes, param_bytes_max);
+        con_billing_params_init(&billing->params, param_bytes_max);
     }
     return billing;
 }
@@ -86,7 +66,7 @@ struct con_billing *con_billing_new(size_t param_bytes_max)
 void con_billing_free(struct con_billing *billing)
 {
     if (billing != NULL) {
-        sl_buf_done(&billing->bytes);
+        con_billing_params_done(&billing->params);
         free(billing);
     }
 }
@@ -151,8 +131,7 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     billing->first = first;
     billing->count = count;
     billing->step_count = 0;
-    billing->param_count = 0;
-    sl_buf_reset(&billing->bytes);
+    con_billing_params_reset(&billing->params);
     if (!group_rows(billing, err) ||
         !group_children(billing, CON_BILLING_SUBSCRIPTION, CON_BILLING_SUBSCRIPTION_ITEM, err) ||
         !group_children(billing, CON_BILLING_INVOICE, CON_BILLING_INVOICE_LINE, err)) {
@@ -164,27 +143,14 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     plan_stub(billing, CON_BILLING_CUSTOMER, "customer_delete");
     plan_upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
     plan_stub(billing, CON_BILLING_SUBSCRIPTION, "subscription_delete");
-    plan_upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
-    plan_missing(billing, CON_BILLING_SUBSCRIPTION, "subscription_item_missing");
     plan_upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
     plan_stub(billing, CON_BILLING_INVOICE, "invoice_delete");
-    plan_upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
-    plan_missing(billing, CON_BILLING_INVOICE, "invoice_line_missing");
     plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    plan_children(billing);
 
-    if (!sl_buf_ok(&billing->bytes)) {
-        /* Elements are small against the ceiling, so a buffer that failed far below it failed for want of memory. */
-        enum sl_code code =
-            billing->bytes.room_bytes > billing->bytes.bytes_max / 2 ? SL_E_LIMIT : SL_E_MEMORY;
+    if (!con_billing_params_end(&billing->params, err)) {
         billing->step_count = 0;
-        return sl_fail(err, code, "the parameters of %zu events do not fit into %zu bytes", count,
-                       billing->bytes.bytes_max);
-    }
-    for (size_t i = 0; i < billing->param_count; i++) { /* the buffer has stopped moving */
-        billing->params[i] = (struct sl_pg_param){
-            .value = sl_pg_array_span(&billing->arrays[i]),
-            .is_binary = true,
-        };
+        return false;
     }
     return true;
 }
@@ -266,23 +232,23 @@ static bool group_children(struct con_billing *billing, enum con_billing_table p
 
 static void plan_upsert(struct con_billing *billing, enum con_billing_table table, const char *name)
 {
-    struct con_columns columns = con_billing_columns(table);
-    if (billing->upserts[table].kept == 0) {
+    const struct group *group = &billing->upserts[table];
+    if (group->kept == 0) {
         return;
     }
-    begin_step(billing, &billing->upserts[table], name);
-    put_array(billing, SL_PG_TEXT, put_account, 0);
-    put_array(billing, SL_PG_BOOL, put_livemode, 0);
-    put_array(billing, SL_PG_TEXT, put_id, 0);
-    for (size_t i = 0; i < columns.count; i++) {
-        put_array(billing, pg_type(columns.items[i].kind), put_cell, i);
+    begin_step(billing, group, name);
+    put_field(billing, CON_FIELD_ACCOUNT);
+    put_field(billing, CON_FIELD_LIVEMODE);
+    put_field(billing, CON_FIELD_ID);
+    for (size_t i = 0; i < con_billing_columns(table).count; i++) {
+        con_billing_params_column(&billing->params, table, i, group->rows, group->kept);
     }
     if (!has_parent(table)) {
-        put_array(billing, SL_PG_TIMESTAMPTZ, put_deleted_at, 0);
+        put_field(billing, CON_FIELD_DELETED_AT);
     }
-    put_array(billing, SL_PG_TIMESTAMPTZ, put_src_created, 0);
-    put_array(billing, SL_PG_INT8, put_src_phase, 0);
-    put_array(billing, SL_PG_TEXT, put_src_event_id, 0);
+    put_field(billing, CON_FIELD_SRC_CREATED);
+    put_field(billing, CON_FIELD_SRC_PHASE);
+    put_field(billing, CON_FIELD_SRC_EVENT_ID);
     end_step(billing);
 }
 
@@ -297,12 +263,36 @@ static void plan_stub(struct con_billing *billing, enum con_billing_table table,
         return;
     }
     begin_step(billing, &billing->stubs[table], name);
-    put_array(billing, SL_PG_TEXT, put_account, 0);
-    put_array(billing, SL_PG_BOOL, put_livemode, 0);
-    put_array(billing, SL_PG_TEXT, put_id, 0);
-    put_array(billing, SL_PG_TIMESTAMPTZ, put_deleted_at, 0);
-    put_array(billing, SL_PG_TEXT, put_src_event_id, 0);
+    put_field(billing, CON_FIELD_ACCOUNT);
+    put_field(billing, CON_FIELD_LIVEMODE);
+    put_field(billing, CON_FIELD_ID);
+    put_field(billing, CON_FIELD_DELETED_AT);
+    put_field(billing, CON_FIELD_SRC_EVENT_ID);
     end_step(billing);
+}
+
+/*
+ * These join. A plan made while a table was small, and kept, reads the table whole until the next ANALYZE; planned anew, the server sees how
+ * long the arrays and how large the tables are now. That costs it half a millisecond, so only where many rows share it. Should a kept plan
+ * be the slow one, batches grow, and then it is not used any more.
+ */
+static void plan_children(struct con_billing *billing)
+{
+    size_t rows = billing->upserts[CON_BILLING_SUBSCRIPTION_ITEM].kept +
+                  billing->upserts[CON_BILLING_INVOICE_LINE].kept +
+                  billing->lists[CON_BILLING_SUBSCRIPTION].kept +
+                  billing->lists[CON_BILLING_INVOICE].kept;
+    if (rows >= PLANNED_ANEW_ROWS_MIN) {
+        SL_ASSERT(billing->step_count < STEPS_MAX);
+        billing->step_groups[billing->step_count] = NULL;
+        billing->steps[billing->step_count++] = (struct sl_pg_step){
+            .sql = "SET LOCAL plan_cache_mode = force_custom_plan",
+        };
+    }
+    plan_upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
+    plan_missing(billing, CON_BILLING_SUBSCRIPTION, "subscription_item_missing");
+    plan_upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
+    plan_missing(billing, CON_BILLING_INVOICE, "invoice_line_missing");
 }
 
 static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
@@ -312,10 +302,10 @@ static void plan_missing(struct con_billing *billing, enum con_billing_table par
         return;
     }
     begin_step(billing, &billing->lists[parent], name);
-    put_array(billing, SL_PG_TEXT, put_account, 0);
-    put_array(billing, SL_PG_BOOL, put_livemode, 0);
-    put_array(billing, SL_PG_TEXT, put_id, 0);
-    put_array(billing, SL_PG_TEXT, put_src_event_id, 0);
+    put_field(billing, CON_FIELD_ACCOUNT);
+    put_field(billing, CON_FIELD_LIVEMODE);
+    put_field(billing, CON_FIELD_ID);
+    put_field(billing, CON_FIELD_SRC_EVENT_ID);
     end_step(billing);
 }
 
@@ -325,122 +315,22 @@ static void begin_step(struct con_billing *billing, const struct group *group, c
     billing->step_groups[billing->step_count] = group;
     billing->steps[billing->step_count] = (struct sl_pg_step){
         .name = name,
-        .params = &billing->params[billing->param_count],
+        .params = &billing->params.items[billing->params.count],
     };
 }
 
 static void end_step(struct con_billing *billing)
 {
     struct sl_pg_step *step = &billing->steps[billing->step_count++];
-    step->param_count = (size_t)(&billing->params[billing->param_count] - step->params);
+    step->param_count = (size_t)(&billing->params.items[billing->params.count] - step->params);
     SL_ASSERT(step->param_count <= SL_PG_PARAMS_MAX);
 }
 
-static void put_array(struct con_billing *billing, enum sl_pg_type type, put_fn *put, size_t column)
+/* A parameter of the step that is being planned. */
+static void put_field(struct con_billing *billing, enum con_billing_field field)
 {
-    SL_ASSERT(billing->param_count < PARAMS_MAX);
     const struct group *group = billing->step_groups[billing->step_count];
-    struct sl_pg_array *array = &billing->arrays[billing->param_count++];
-    sl_pg_array_begin(array, type, &billing->bytes);
-    for (size_t i = 0; i < group->kept; i++) {
-        put(array, group->rows[i], column);
-    }
-    sl_pg_array_end(array);
-}
-
-static void put_account(struct sl_pg_array *array, const struct con_billing_row *row, size_t column)
-{
-    (void)column;
-    sl_pg_array_bytes(array, row->account);
-}
-
-static void put_livemode(struct sl_pg_array *array, const struct con_billing_row *row,
-                         size_t column)
-{
-    (void)column;
-    sl_pg_array_bool(array, row->livemode);
-}
-
-static void put_id(struct sl_pg_array *array, const struct con_billing_row *row, size_t column)
-{
-    (void)column;
-    sl_pg_array_bytes(array, row->id);
-}
-
-static void put_cell(struct sl_pg_array *array, const struct con_billing_row *row, size_t column)
-{
-    const struct con_cell *cell = &row->cells[column];
-    if (!cell->is_set) {
-        sl_pg_array_null(array);
-        return;
-    }
-    switch (con_billing_columns(row->table).items[column].kind) {
-    case CON_CELL_TEXT:
-    case CON_CELL_REF:
-    case CON_CELL_DECIMAL:
-    case CON_CELL_JSON:
-        sl_pg_array_bytes(array, cell->text);
-        break;
-    case CON_CELL_INT:
-        sl_pg_array_int8(array, cell->number);
-        break;
-    case CON_CELL_TIME:
-        sl_pg_array_time_s(array, cell->number);
-        break;
-    case CON_CELL_BOOL:
-        sl_pg_array_bool(array, cell->flag);
-        break;
-    }
-}
-
-static void put_deleted_at(struct sl_pg_array *array, const struct con_billing_row *row,
-                           size_t column)
-{
-    (void)column;
-    if (row->is_deleted) {
-        sl_pg_array_time_s(array, row->deleted_at_s);
-    } else {
-        sl_pg_array_null(array);
-    }
-}
-
-static void put_src_created(struct sl_pg_array *array, const struct con_billing_row *row,
-                            size_t column)
-{
-    (void)column;
-    sl_pg_array_time_s(array, row->version.created_s);
-}
-
-static void put_src_phase(struct sl_pg_array *array, const struct con_billing_row *row,
-                          size_t column)
-{
-    (void)column;
-    sl_pg_array_int8(array, row->version.phase);
-}
-
-static void put_src_event_id(struct sl_pg_array *array, const struct con_billing_row *row,
-                             size_t column)
-{
-    (void)column;
-    sl_pg_array_bytes(array, row->version.event_id);
-}
-
-static enum sl_pg_type pg_type(enum con_cell_kind kind)
-{
-    switch (kind) {
-    case CON_CELL_INT:
-        return SL_PG_INT8;
-    case CON_CELL_BOOL:
-        return SL_PG_BOOL;
-    case CON_CELL_TIME:
-        return SL_PG_TIMESTAMPTZ;
-    case CON_CELL_TEXT:
-    case CON_CELL_REF:
-    case CON_CELL_DECIMAL:
-    case CON_CELL_JSON:
-        break;
-    }
-    return SL_PG_TEXT;
+    con_billing_params_field(&billing->params, field, group->rows, group->kept);
 }
 
 const struct sl_pg_step *con_billing_steps(const struct con_billing *billing, size_t *out_count)
@@ -455,6 +345,7 @@ bool con_billing_written(struct con_billing *billing, size_t step, struct sl_spa
 {
     SL_ASSERT(step < billing->step_count);
     const struct group *group = billing->step_groups[step];
+    SL_ASSERT(group != NULL);
     struct con_billing_row *row = con_billing_collapsed_find(group->rows, group->kept, account,
                                                              sl_span_is(livemode, "t"), id);
     if (row == NULL) {

@@ -12,7 +12,8 @@
  *     COMMIT
  *
  * When the transaction fails, the worker sets what it claimed and settled back to PENDING and plans again, the same range or a part of it;
- * con_billing_read is not repeated. A step is named by its file in consumer/sql without ".sql"; its parameters are binary arrays.
+ * con_billing_read is not repeated. A step is named by its file in consumer/sql without ".sql", and its parameters are binary arrays; a step
+ * without a name is a setting of the transaction.
  *
  * A verdict does not depend on how events were cut into batches, with one exception: of several events about one object in one batch, those
  * that were the newest when they arrived are APPLIED if the newest of all was written, even where the database already held one between

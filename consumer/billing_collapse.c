@@ -63,6 +63,7 @@ static struct con_billing_row *newest_of(struct con_billing_row **rows, size_t c
         }
     }
     for (size_t i = 0; i < count; i++) {
+        rows[i]->winner = newest;
     }
     return newest;
 }

@@ -8,7 +8,7 @@
 #include "ops/dev_control.h"
 #include "ops/dev_demo.h"
 #include "ops/dev_supervise.h"
-#include "shared/units.h"
+#include "ops/flags.h"
 
 #define DEMO_COUNT_DEFAULT 300
 #define DEMO_COUNT_MAX     1000000
@@ -28,20 +28,12 @@ const char ops_dev_usage[] =
     "  rabbitmqctl ARG…     rabbitmqctl against the stack's broker\n"
     "  reset                forget everything: removes the state directory of a stopped stack\n";
 
-struct flags {
-    bool servers;
-    bool demo;
-    bool once;
-    bool json;
-    int64_t count;
-};
-
 static int start_stack(const struct dev_home *home, int argc, char **argv);
-static int run_verb(const struct dev_home *home, const char *verb, int argc, char **argv);
-static bool read_flags(struct flags *out_flags, const char *allowed, int argc, char **argv);
-static int one_process(const struct dev_home *home, const char *verb, int argc, char **argv,
+static int run_verb(const struct dev_home *home, int argc, char **argv);
+static int one_process(const struct dev_home *home, int argc, char **argv,
                        int (*act)(const struct dev_home *, enum dev_who));
-static int wrong(const char *what, const char *which);
+static bool read_flags(const struct ops_flag *flags, size_t count, int argc, char **argv);
+static int wrong(const char *what);
 
 int ops_dev(int argc, char **argv)
 {
@@ -53,122 +45,121 @@ int ops_dev(int argc, char **argv)
         return sl_err_exit_status(&err);
     }
     if (argc > 1 && argv[1][0] != '-') {
-        return run_verb(&home, argv[1], argc - 2, argv + 2);
+        bool is_about_running = strcmp(argv[1], "reset") != 0;
+        if (is_about_running) {
+            (void)ops_stack_find(home.dir); /* the usual directory stays when none runs */
+        }
+        return run_verb(&home, argc - 1, argv + 1);
     }
-    return start_stack(&home, argc - 1, argv + 1);
+    return start_stack(&home, argc, argv);
 }
 
 static int start_stack(const struct dev_home *home, int argc, char **argv)
 {
-    struct flags flags = { .count = DEMO_COUNT_DEFAULT };
     struct sl_err err = { 0 };
+    pid_t pid = 0;
+    bool servers = false;
+    bool demo = false;
+    bool once = false;
+    int64_t count = DEMO_COUNT_DEFAULT;
+    const struct ops_flag flags[] = {
+        { .name = "servers", .kind = OPS_FLAG_SWITCH, .out = &servers },
+        { .name = "demo", .kind = OPS_FLAG_SWITCH, .out = &demo },
+        { .name = "once", .kind = OPS_FLAG_SWITCH, .out = &once },
+        { .name = "count", .kind = OPS_FLAG_COUNT, .out = &count, .min = 1, .max = DEMO_COUNT_MAX },
+    };
 
-    if (!read_flags(&flags, "servers demo count once", argc, argv)) {
+    if (!read_flags(flags, SL_COUNT(flags), argc, argv)) {
         return EX_USAGE;
     }
-    if (flags.servers && flags.demo) {
-        return wrong("--demo needs more than", "--servers");
+    if (servers && demo) {
+        return wrong("--demo needs a publisher and a consumer, which --servers leaves out");
     }
-    if (flags.once && !flags.demo) {
-        return wrong("--once is for", "--demo");
+    if (once && !demo) {
+        return wrong("--once is for --demo");
     }
     int lock = dev_home_claim(home, &err);
     if (lock < 0) {
-        fprintf(stderr, "sluice dev: %s\n", err.text);
-        return sl_err_exit_status(&err);
+        bool is_running = ops_stack_is_running(home->dir, &pid);
+        fprintf(stderr, "sluice dev: %s%s\n", err.text,
+                is_running ? "; look at it: sluice dev status, or end it: sluice dev stop" : "");
+        return is_running ? EX_TEMPFAIL : sl_err_exit_status(&err);
     }
     bool has_terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    struct dev_supervise_opts opts = { .servers_only = flags.servers,
-                                       .with_demo = flags.demo,
-                                       .ends_after_demo = flags.once || !has_terminal,
-                                       .demo_count = (unsigned)flags.count };
+    struct dev_supervise_opts opts = { .servers_only = servers,
+                                       .with_demo = demo,
+                                       .ends_after_demo = once || !has_terminal,
+                                       .demo_count = (unsigned)count };
     fprintf(stderr, "sluice dev: starting in %s\n", home->dir);
     int status = dev_supervise(home, &opts);
     close(lock);
     return status;
 }
 
-static int run_verb(const struct dev_home *home, const char *verb, int argc, char **argv)
+/* argv[0] is the verb. */
+static int run_verb(const struct dev_home *home, int argc, char **argv)
 {
-    struct flags flags = { .count = DEMO_COUNT_DEFAULT };
+    const char *verb = argv[0];
+    enum ops_output output = OPS_OUTPUT_TABLE;
+    int64_t count = DEMO_COUNT_DEFAULT;
+    const struct ops_flag status_flags[] = { OPS_FLAGS_OUTPUT(output) };
+    const struct ops_flag demo_flags[] = {
+        { .name = "count", .kind = OPS_FLAG_COUNT, .out = &count, .min = 1, .max = DEMO_COUNT_MAX },
+    };
 
     if (strcmp(verb, "rabbitmqctl") == 0) {
-        return dev_control_rabbitmqctl(home, argc, argv);
+        return dev_control_rabbitmqctl(home, argc - 1, argv + 1);
     }
     if (strcmp(verb, "start") == 0) {
-        return one_process(home, verb, argc, argv, dev_control_start);
+        return one_process(home, argc, argv, dev_control_start);
     }
     if (strcmp(verb, "stop") == 0) {
-        return argc == 0 ? dev_control_stop_all(home)
-                         : one_process(home, verb, argc, argv, dev_control_stop);
+        return argc == 1 ? dev_control_stop_all(home)
+                         : one_process(home, argc, argv, dev_control_stop);
     }
-    bool is_status = strcmp(verb, "status") == 0;
-    bool is_demo = strcmp(verb, "demo") == 0;
-    bool is_env = strcmp(verb, "env") == 0;
-    if (!is_status && !is_demo && !is_env && strcmp(verb, "reset") != 0) {
-        return wrong("no such verb:", verb);
+    if (strcmp(verb, "status") == 0) {
+        return read_flags(status_flags, SL_COUNT(status_flags), argc, argv)
+                   ? dev_control_status(home, output)
+                   : EX_USAGE;
     }
-    if (!read_flags(&flags, is_status ? "output" : is_demo ? "count" : "", argc, argv)) {
-        return EX_USAGE;
+    if (strcmp(verb, "demo") == 0) {
+        return read_flags(demo_flags, SL_COUNT(demo_flags), argc, argv)
+                   ? dev_demo(home, (unsigned)count)
+                   : EX_USAGE;
     }
-    if (is_status) {
-        return dev_control_status(home, flags.json);
+    if (strcmp(verb, "env") == 0) {
+        return read_flags(NULL, 0, argc, argv) ? dev_control_env(home) : EX_USAGE;
     }
-    if (is_demo) {
-        return dev_demo(home, (unsigned)flags.count);
+    if (strcmp(verb, "reset") == 0) {
+        return read_flags(NULL, 0, argc, argv) ? dev_control_reset(home) : EX_USAGE;
     }
-    return is_env ? dev_control_env(home) : dev_control_reset(home);
+    return wrong("the verbs are stop, start, status, env, demo, rabbitmqctl and reset");
 }
 
-/* allowed: the names that fit here, separated by spaces. */
-static bool read_flags(struct flags *out_flags, const char *allowed, int argc, char **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        const char *flag = argv[i];
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(flag, "--servers") == 0 && strstr(allowed, "servers") != NULL) {
-            out_flags->servers = true;
-        } else if (strcmp(flag, "--demo") == 0 && strstr(allowed, "demo") != NULL) {
-            out_flags->demo = true;
-        } else if (strcmp(flag, "--once") == 0 && strstr(allowed, "once") != NULL) {
-            out_flags->once = true;
-        } else if (strcmp(flag, "--count") == 0 && strstr(allowed, "count") != NULL) {
-            if (!sl_units_decimal(sl_span_of(value), 7, &out_flags->count) ||
-                out_flags->count < 1 || out_flags->count > DEMO_COUNT_MAX) {
-                (void)wrong("--count wants a number from 1 to 1000000, not", value);
-                return false;
-            }
-            i++;
-        } else if (strstr(allowed, "output") != NULL &&
-                   (strcmp(flag, "-o") == 0 || strcmp(flag, "--output") == 0)) {
-            out_flags->json = strcmp(value, "json") == 0;
-            if (!out_flags->json && strcmp(value, "table") != 0) {
-                (void)wrong("-o wants table or json, not", value);
-                return false;
-            }
-            i++;
-        } else {
-            (void)wrong("no such argument here:", flag);
-            return false;
-        }
-    }
-    return true;
-}
-
-static int one_process(const struct dev_home *home, const char *verb, int argc, char **argv,
+static int one_process(const struct dev_home *home, int argc, char **argv,
                        int (*act)(const struct dev_home *, enum dev_who))
 {
-    enum dev_who who = argc == 1 ? dev_who_find(argv[0]) : DEV_WHO_COUNT;
+    enum dev_who who = argc == 2 ? dev_who_find(argv[1]) : DEV_WHO_COUNT;
     if (who == DEV_WHO_COUNT) {
-        fprintf(stderr, "sluice dev %s: name one of rabbitmq, postgres, publisher, consumer\n",
-                verb);
-        return EX_USAGE;
+        return wrong("name one of rabbitmq, postgres, publisher and consumer");
     }
     return act(home, who);
 }
 
-static int wrong(const char *what, const char *which)
+/* Flags only: no verb here takes a word. */
+static bool read_flags(const struct ops_flag *flags, size_t count, int argc, char **argv)
 {
-    fprintf(stderr, "sluice dev: %s %s\n", what, which);
+    struct sl_err err = { 0 };
+    int first = 0;
+    if (ops_flags_read(flags, count, argc, argv, 0, 0, &first, &err)) {
+        return true;
+    }
+    (void)wrong(err.text);
+    return false;
+}
+
+static int wrong(const char *what)
+{
+    fprintf(stderr, "sluice dev: %s\n", what);
     return EX_USAGE;
 }

@@ -10,14 +10,13 @@
 #include <unistd.h>
 
 #include "ops/dev_env.h"
+#include "ops/table.h"
 #include "shared/clock.h"
-#include "shared/json_write.h"
 
-#define LOOK_EVERY_MS     50
-#define STOP_WAIT_MS      40000 /* longer than the supervisor gives a server before it uses force */
-#define START_WAIT_MS     60000
-#define ARGUMENTS_MAX     64
-#define STATUS_JSON_BYTES 4096
+#define LOOK_EVERY_MS 50
+#define STOP_WAIT_MS  40000 /* longer than the supervisor gives a server before it uses force */
+#define START_WAIT_MS 60000
+#define ARGUMENTS_MAX 64
 
 /* One line of the status file. */
 struct line {
@@ -33,8 +32,6 @@ static bool is_running(const struct dev_home *home, pid_t *out_pid);
 static bool wait_for_state(const struct dev_home *home, enum dev_who who, const char *state,
                            int64_t wait_ms);
 static unsigned read_status(const struct dev_home *home, struct line out_lines[DEV_WHO_COUNT]);
-static void print_table(const struct line *lines, unsigned count);
-static void print_json(const struct line *lines, unsigned count);
 
 int dev_control_stop(const struct dev_home *home, enum dev_who who)
 {
@@ -151,54 +148,40 @@ int dev_control_stop_all(const struct dev_home *home)
     return EXIT_SUCCESS;
 }
 
-int dev_control_status(const struct dev_home *home, bool as_json)
+int dev_control_status(const struct dev_home *home, enum ops_output output)
 {
+    static const struct ops_column columns[] = {
+        { "NAME", false }, { "STATE", false }, { "PID", true },
+        { "PORT", true },  { "STARTS", true }, { "SECONDS", true },
+    };
+    SL_DONE(ops_table_done) struct ops_table table = { 0 };
     struct line lines[DEV_WHO_COUNT] = { 0 };
+    struct sl_err err = { 0 };
     pid_t pid = 0;
-    unsigned count = 0;
-    if (is_running(home, &pid)) {
-        count = read_status(home, lines);
-    }
-    if (as_json) {
-        print_json(lines, count);
-    } else if (count > 0) {
-        print_table(lines, count);
-    }
+    unsigned count = is_running(home, &pid) ? read_status(home, lines) : 0;
     bool is_ready = count > 0;
+
+    ops_table_init(&table, columns, SL_COUNT(columns));
     for (unsigned i = 0; i < count; i++) {
+        char numbers[4][24];
+        long long for_s = (long long)(sl_clock_wall_us() / 1000000) - lines[i].since_s;
+        (void)snprintf(numbers[0], sizeof numbers[0], "%d", lines[i].pid);
+        (void)snprintf(numbers[1], sizeof numbers[1], "%u", lines[i].port);
+        (void)snprintf(numbers[2], sizeof numbers[2], "%u", lines[i].starts);
+        (void)snprintf(numbers[3], sizeof numbers[3], "%lld", for_s);
+        const char *const cells[] = {
+            lines[i].name, lines[i].state, lines[i].pid == 0 ? NULL : numbers[0],
+            numbers[1],    numbers[2],     lines[i].since_s == 0 ? NULL : numbers[3]
+        };
+        ops_table_add(&table, cells);
         is_ready = is_ready && strcmp(lines[i].state, "ready") == 0;
     }
+    if ((count > 0 || output == OPS_OUTPUT_JSON) &&
+        !ops_table_print(&table, output, stdout, &err)) {
+        fprintf(stderr, "sluice dev status: %s\n", err.text);
+        return EX_IOERR;
+    }
     return is_ready ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static void print_table(const struct line *lines, unsigned count)
-{
-    printf("%-10s  %-10s  %7s  %5s  %6s  %s\n", "NAME", "STATE", "PID", "PORT", "STARTS", "FOR");
-    for (unsigned i = 0; i < count; i++) {
-        long long for_s = (long long)(sl_clock_wall_us() / 1000000) - lines[i].since_s;
-        printf("%-10s  %-10s  %7d  %5u  %6u  %lld s\n", lines[i].name, lines[i].state, lines[i].pid,
-               lines[i].port, lines[i].starts, for_s);
-    }
-}
-
-static void print_json(const struct line *lines, unsigned count)
-{
-    SL_DONE(sl_buf_done) struct sl_buf out = { 0 };
-    sl_buf_init(&out, STATUS_JSON_BYTES);
-    struct sl_json_writer json = sl_json_writer_make(&out);
-    sl_json_array_begin(&json);
-    for (unsigned i = 0; i < count; i++) {
-        sl_json_object_begin(&json);
-        sl_json_put_text(&json, "name", sl_span_of(lines[i].name));
-        sl_json_put_text(&json, "state", sl_span_of(lines[i].state));
-        sl_json_put_int(&json, "pid", lines[i].pid);
-        sl_json_put_int(&json, "port", lines[i].port);
-        sl_json_put_int(&json, "starts", lines[i].starts);
-        sl_json_put_int(&json, "since", lines[i].since_s);
-        sl_json_object_end(&json);
-    }
-    sl_json_array_end(&json);
-    printf("%.*s\n", SL_SPAN_ARGS(sl_buf_span(&out)));
 }
 
 int dev_control_env(const struct dev_home *home)

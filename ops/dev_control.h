@@ -9,13 +9,14 @@
 #define OPS_DEV_CONTROL_H
 
 #include "ops/dev_supervise.h"
+#include "ops/flags.h"
 
 int dev_control_stop(const struct dev_home *home, enum dev_who who);
 int dev_control_start(const struct dev_home *home, enum dev_who who);
 /* Ends the supervisor and all it started. */
 int dev_control_stop_all(const struct dev_home *home);
 /* 0 when everything is ready, else 1. */
-int dev_control_status(const struct dev_home *home, bool as_json);
+int dev_control_status(const struct dev_home *home, enum ops_output output);
 /* Lines for `eval "$(sluice dev env)"`. */
 int dev_control_env(const struct dev_home *home);
 /* Removes the directory of a stack that is not running. */

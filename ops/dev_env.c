@@ -8,9 +8,10 @@
 
 /* Not inherited, neither as such nor as NAME_FILE. */
 static const char *const withheld[] = {
-    "AMQP_URL",           "DATABASE_URL",          "NOTIFY_SOCKET",    "PORT",
-    "RABBITMQ_API_URL",   "RABBITMQ_URL",          "SERVICE_NAME",     "SLUICE_DEV_DIR",
-    "SLUICE_HTTP_LISTEN", "SLUICE_METRICS_LISTEN", "SLUICE_STATE_DIR", "STRIPE_WEBHOOK_SECRET",
+    "AMQP_URL",         "DATABASE_URL",          "NOTIFY_SOCKET",         "PORT",
+    "RABBITMQ_API_URL", "RABBITMQ_URL",          "SERVICE_NAME",          "SLUICE_CONSUMER_URL",
+    "SLUICE_DEV_DIR",   "SLUICE_HTTP_LISTEN",    "SLUICE_METRICS_LISTEN", "SLUICE_PUBLISHER_URL",
+    "SLUICE_STATE_DIR", "STRIPE_WEBHOOK_SECRET",
 };
 
 static bool is_withheld(const char *item);

@@ -21,16 +21,9 @@ void ops_stack_open(struct ops_stack *out_stack)
 {
     struct ops_stack none = { 0 };
     char dir[PATH_MAX];
-    pid_t pid = 0;
 
     *out_stack = none;
-    const char *chosen = getenv("SLUICE_DEV_DIR");
-    bool is_chosen = chosen != NULL && chosen[0] != '\0';
-    if (!is_chosen && follow_pointer(dir) && ops_stack_is_running(dir, &pid)) {
-        ops_stack_load(out_stack, dir);
-        return;
-    }
-    if (ops_stack_dir(dir, NULL) && ops_stack_is_running(dir, &pid)) {
+    if (ops_stack_find(dir)) {
         ops_stack_load(out_stack, dir);
     }
 }
@@ -133,6 +126,20 @@ bool ops_stack_dir(char out_dir[PATH_MAX], struct sl_err *err)
         return sl_fail(err, SL_E_IO, "current directory: %s", strerror(errno));
     }
     return ops_stack_path(out_dir, here, chosen, err);
+}
+
+bool ops_stack_find(char out_dir[PATH_MAX])
+{
+    const char *chosen = getenv("SLUICE_DEV_DIR");
+    bool is_chosen = chosen != NULL && chosen[0] != '\0';
+    char dir[PATH_MAX];
+    pid_t pid = 0;
+    bool is_found = (!is_chosen && follow_pointer(dir) && ops_stack_is_running(dir, &pid)) ||
+                    (ops_stack_dir(dir, NULL) && ops_stack_is_running(dir, &pid));
+    if (is_found) {
+        memcpy(out_dir, dir, strlen(dir) + 1);
+    }
+    return is_found;
 }
 
 static bool default_dir(char out_dir[PATH_MAX], struct sl_err *err)

@@ -49,6 +49,8 @@ bool ops_stack_path(char out_path[PATH_MAX], const char *dir, const char *name,
                     struct sl_err *err) SL_MUST;
 /* Where the stack of this user is kept. */
 bool ops_stack_dir(char out_dir[PATH_MAX], struct sl_err *err) SL_MUST;
+/* The directory of this user's running stack, wherever it is; false when none runs. */
+bool ops_stack_find(char out_dir[PATH_MAX]);
 /* True while a supervisor holds the lock of `dir`; out_pid is 0 when it has not said its number yet. */
 bool ops_stack_is_running(const char *dir, pid_t *out_pid);
 /* Takes the lock for the life of the process: a descriptor, -1 on failure. `dir` exists. */

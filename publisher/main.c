@@ -1,0 +1,274 @@
+/*
+ * sluice-publisher - webhooks in, confirmed messages out.
+ *
+ * Reads its configuration from the environment, runs in the foreground, logs to stderr, never daemonises. SIGTERM and SIGINT drain: stop
+ * accepting, settle what is in flight, exit 0; a second one exits at once.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "publisher/config.h"
+#include "publisher/routes.h"
+
+#define DRAIN_POLL_MS    20
+#define HELP_BYTES_MAX   (16u * 1024u)
+#define EXIT_INTERRUPTED 130
+
+extern char **environ;
+
+struct app {
+    struct pub_config config;
+    const char *service;
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    struct sl_loop *loop;
+    struct pub_intake *intake;
+    struct pub_source sources[1];
+    struct sl_health health;         /* public port: without metrics */
+    struct sl_health private_health; /* metrics port */
+    struct pub_routes routes;
+    struct sl_http_server *server;
+    struct sl_http_server *metrics_server;
+    struct sl_timer *drain_timer;
+    bool is_draining;
+    bool is_server_drained;
+    int64_t drain_left_ms;
+};
+
+static bool run(struct sl_err *err);
+static void app_done(struct app *app);
+static bool open_log(struct app *app, struct sl_err *err);
+static bool open_loop(struct app *app, struct sl_err *err);
+static bool open_intake(struct app *app, struct sl_err *err);
+static bool open_servers(struct app *app, struct sl_err *err);
+static bool serve(struct app *app, struct sl_err *err);
+static void on_stop_signal(int signal_number, void *arg);
+static void on_server_drained(void *arg);
+static void on_drain_timer(void *arg);
+static void look(void *arg, struct sl_health_state *out_state);
+static int help(void);
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        puts("sluice-publisher " SLUICE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        return help();
+    }
+    if (argc > 1) {
+        fprintf(
+            stderr,
+            "sluice-publisher: unknown argument \"%s\"; it takes its configuration from the environment, see --help\n",
+            argv[1]);
+        return EX_USAGE;
+    }
+    struct sl_err err = { 0 };
+    if (!run(&err)) {
+        fprintf(stderr, "sluice-publisher: %s (%s)\n", err.text, sl_code_name(err.code));
+        return sl_err_exit_status(&err);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int help(void)
+{
+    SL_DONE(sl_buf_done) struct sl_buf text;
+    sl_buf_init(&text, HELP_BYTES_MAX);
+    sl_buf_append_text(
+        &text,
+        "sluice-publisher: receives signed webhooks and publishes them to RabbitMQ, confirmed.\n\n"
+        "usage: sluice-publisher [--help | --version]\n\nconfiguration, from the environment:\n");
+    pub_config_help(&text);
+    fputs(text.data, stdout);
+    return EXIT_SUCCESS;
+}
+
+static bool run(struct sl_err *err)
+{
+    SL_DONE(app_done) struct app app = { 0 };
+
+    return pub_config_read(&app.config, environ, err) /* every mistake at once */
+           && open_log(&app, err)                     /* before anything can go wrong unseen */
+           && open_loop(&app, err)                    /* signals become events of the loop */
+           && open_intake(&app, err)                  /* starts connecting to the broker */
+           && open_servers(&app, err)                 /* from here on requests come in */
+           && serve(&app, err);                       /* until SIGTERM, then drain */
+}
+
+static void app_done(struct app *app)
+{
+    sl_http_server_free(app->server);
+    sl_http_server_free(app->metrics_server);
+    pub_intake_free(app->intake);
+    sl_timer_free(app->drain_timer);
+    sl_loop_free(app->loop);
+    sl_log_free(app->log);
+    sl_metrics_free(app->metrics);
+    pub_config_done(&app->config);
+}
+
+static bool open_log(struct app *app, struct sl_err *err)
+{
+    app->service = app->config.service_name == NULL ? "sluice-publisher" : app->config.service_name;
+    app->log = sl_log_new(
+        &(struct sl_log_opts){
+            .service = app->service,
+            .version = SLUICE_VERSION,
+            .level = (enum sl_level)app->config.log_level,
+            .format = (enum sl_log_format)app->config.log_format,
+            .fd = STDERR_FILENO,
+        },
+        err);
+    app->metrics = app->log == NULL ? NULL : sl_metrics_new(err);
+    if (app->metrics == NULL) {
+        return false;
+    }
+    sl_series_set(sl_metrics_series(app->metrics, SL_M_BUILD_INFO, SLUICE_VERSION, NULL), 1);
+    if (app->config.secret_warning[0] != '\0') {
+        sl_warn(app->log, "config.warning", "billing is off: its routes answer 503",
+                sl_str("reason", app->config.secret_warning));
+    }
+    return true;
+}
+
+static bool open_loop(struct app *app, struct sl_err *err)
+{
+    signal(SIGPIPE, SIG_IGN);
+    app->loop = sl_loop_new(err);
+    if (app->loop == NULL) {
+        return false;
+    }
+    app->drain_timer = sl_timer_new(app->loop, on_drain_timer, app);
+    if (app->drain_timer == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
+    }
+    return sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
+           sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err);
+}
+
+static bool open_intake(struct app *app, struct sl_err *err)
+{
+    app->intake = pub_intake_new(
+        &(struct pub_intake_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .amqp = &app->config.amqp,
+            .service = app->service,
+            .confirm_ms = app->config.confirm_timeout,
+            .body_bytes_max = (size_t)app->config.body_max,
+        },
+        err);
+    return app->intake != NULL;
+}
+
+static bool open_servers(struct app *app, struct sl_err *err)
+{
+    app->sources[0] = (struct pub_source){
+        .name = "stripe",
+        .keys = app->config.stripe_keys,
+        .key_count = app->config.flag_billing ? app->config.stripe_key_count : 0,
+        .tolerance_s = app->config.stripe_tolerance / 1000,
+    };
+    app->health = (struct sl_health){
+        .service = app->service, .version = SLUICE_VERSION, .look = look, .arg = app
+    };
+    app->private_health = app->health;
+    app->private_health.metrics = app->metrics;
+    app->routes = (struct pub_routes){
+        .intake = app->intake,
+        .sources = app->sources,
+        .source_count = SL_COUNT(app->sources),
+        .health = &app->health,
+        .metrics = app->metrics,
+    };
+    struct sl_http_limits limits = sl_http_limits_default;
+    limits.body_bytes_max = (size_t)app->config.body_max;
+    app->server = sl_http_server_new(
+        &(struct sl_http_server_opts){
+            .loop = app->loop,
+            .listen = app->config.listen,
+            .limits = limits,
+            .on_request = pub_routes_on_request,
+            .on_refused = pub_routes_on_refused,
+            .arg = &app->routes,
+        },
+        err);
+    app->metrics_server = app->server == NULL ? NULL
+                                              : sl_http_server_new(
+                                                    &(struct sl_http_server_opts){
+                                                        .loop = app->loop,
+                                                        .listen = app->config.metrics_listen,
+                                                        .limits = sl_http_limits_default,
+                                                        .on_request = sl_health_on_request,
+                                                        .arg = &app->private_health,
+                                                    },
+                                                    err);
+    return app->metrics_server != NULL;
+}
+
+static bool serve(struct app *app, struct sl_err *err)
+{
+    sl_info(app->log, "process.started", "listening for webhooks",
+            sl_str("listen", app->config.listen), sl_int("port", sl_http_server_port(app->server)),
+            sl_str("metrics", app->config.metrics_listen),
+            sl_int("secrets", (int64_t)app->config.stripe_key_count));
+    if (!sl_loop_run(app->loop, err)) {
+        return false;
+    }
+    sl_info(app->log, "process.stopped", "drained",
+            sl_int("unsettled", (int64_t)pub_intake_waiting(app->intake)));
+    return true;
+}
+
+static void on_stop_signal(int signal_number, void *arg)
+{
+    struct app *app = arg;
+    if (app->is_draining) {
+        _exit(EXIT_INTERRUPTED);
+    }
+    app->is_draining = true;
+    app->drain_left_ms = app->config.drain_timeout;
+    sl_info(app->log, "drain.begin", "finishing what is in flight",
+            sl_str("signal", strsignal(signal_number)),
+            sl_int("inflight", (int64_t)pub_intake_waiting(app->intake)));
+    pub_intake_drain(app->intake);
+    sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
+    sl_http_server_drain(app->server, on_server_drained, app);
+}
+
+static void on_server_drained(void *arg)
+{
+    struct app *app = arg;
+    app->is_server_drained = true;
+}
+
+static void on_drain_timer(void *arg)
+{
+    struct app *app = arg;
+    app->drain_left_ms -= DRAIN_POLL_MS;
+    bool is_settled = app->is_server_drained && pub_intake_waiting(app->intake) == 0;
+    if (is_settled || app->drain_left_ms <= 0) {
+        sl_loop_stop(app->loop);
+        return;
+    }
+    sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
+}
+
+static void look(void *arg, struct sl_health_state *out_state)
+{
+    const struct app *app = arg;
+    bool can_publish = pub_intake_is_ready(app->intake);
+    out_state->is_degraded = !can_publish;
+    out_state->waiting = app->is_draining ? "draining"
+                         : !pub_intake_has_tried(app->intake)
+                             ? "the first attempt to reach the broker is not over"
+                         : !can_publish ? "the broker is away and nothing durable can be done"
+                                        : NULL;
+}

@@ -1,0 +1,28 @@
+/*
+ * routes - the public port's map: exact paths, one handler each.
+ *
+ * POST /webhooks/{source} and its alias POST /api/v1/billing/webhook go to the intake; /health, /livez and /readyz are answered here.
+ * /metrics is never on this port.
+ * Refuses: decoding or normalising paths; what is not in the map is 404, a known path with another method 405.
+ * Threads: belongs to the server's loop.
+ */
+#ifndef PUBLISHER_ROUTES_H
+#define PUBLISHER_ROUTES_H
+
+#include "publisher/intake.h"
+#include "shared/health.h"
+
+struct pub_routes {
+    struct pub_intake *intake;
+    const struct pub_source *sources; /* by name in /webhooks/{source} */
+    size_t source_count;
+    const struct sl_health *health;
+    struct sl_metrics *metrics;
+};
+
+/* An on_request of the public server; arg is a struct pub_routes *. */
+void pub_routes_on_request(struct sl_http_request *request, void *arg);
+/* An on_refused of the public server; arg is a struct pub_routes *. */
+void pub_routes_on_refused(int status, const char *why, void *arg);
+
+#endif

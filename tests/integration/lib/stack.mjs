@@ -1,0 +1,201 @@
+// stack - one test's own world on the shared private servers: a virtual host, a database, a publisher and a consumer.
+//
+// The servers are started once per run by tests/support/stack.sh, which leaves their addresses in the file named by SLUICE_TEST_ENV.
+// Everything a test starts is stopped by stop(), by pid.
+import { spawn, execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, openSync, readFileSync, closeSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const bin = process.env.SLUICE_BIN;
+
+export function serverAddresses() {
+  const file = process.env.SLUICE_TEST_ENV;
+  if (!file) {
+    console.error('SLUICE_TEST_ENV is not set: run these tests through tests/run (ctest starts the servers)');
+    process.exit(77);
+  }
+  const lines = readFileSync(file, 'utf8').split('\n').filter((line) => /^[A-Z_]+=/.test(line));
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+// Waits until check() gives a truthy value; fails with `what` after deadlineMs. Conditions, never sleeps, decide.
+export async function until(what, check, deadlineMs = 30000) {
+  const end = Date.now() + deadlineMs;
+  let last;
+  for (;;) {
+    try {
+      last = await check();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what} (last: ${last})`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class Stack {
+  static async start(name, { publisher = {}, consumer = {}, withConsumer = true } = {}) {
+    const stack = new Stack();
+    const servers = serverAddresses();
+    stack.servers = servers;
+    stack.name = `${name}_${process.pid}`;
+    stack.dir = mkdtempSync(path.join(tmpdir(), `sluice-test-${name}-`));
+    stack.secret = `whsec_${randomBytes(24).toString('hex')}`;
+    stack.httpPort = await freePort();
+    stack.metricsPort = await freePort();
+    stack.consumerPort = await freePort();
+    stack.url = `http://127.0.0.1:${stack.httpPort}`;
+    await stack.createVhost();
+    await stack.createDatabase();
+    stack.environment = {
+      PATH: process.env.PATH,
+      HOME: stack.dir,
+      AMQP_URL: stack.amqpUrl,
+      DATABASE_URL: stack.databaseUrl,
+      STRIPE_WEBHOOK_SECRET: stack.secret,
+      SLUICE_HTTP_LISTEN: `127.0.0.1:${stack.httpPort}`,
+      SLUICE_STATE_DIR: stack.dir,
+      LOG_FORMAT: 'json',
+      ASAN_OPTIONS: 'abort_on_error=0:exitcode=99:detect_leaks=1',
+      UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99:print_stacktrace=1',
+    };
+    await stack.sluice('migrate', 'up');
+    await stack.sluice('topology', 'apply');
+    stack.publisherEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.metricsPort}`, ...publisher };
+    stack.consumerEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.consumerPort}`, ...consumer };
+    await stack.startPublisher();
+    if (withConsumer) await stack.startConsumer();
+    return stack;
+  }
+
+  async createVhost() {
+    const api = new URL(this.servers.RABBITMQ_API_URL);
+    this.apiAuth = `Basic ${Buffer.from(`${decodeURIComponent(api.username)}:${decodeURIComponent(api.password)}`).toString('base64')}`;
+    this.apiBase = `${api.protocol}//${api.host}`;
+    await this.api('PUT', `/api/vhosts/${this.name}`, {});
+    const amqp = new URL(this.servers.AMQP_URL);
+    amqp.pathname = `/${this.name}`;
+    this.amqpUrl = amqp.toString();
+  }
+
+  async api(method, target, body) {
+    const answer = await fetch(this.apiBase + target, {
+      method,
+      headers: { authorization: this.apiAuth, 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (!answer.ok && !(method === 'DELETE' && answer.status === 404)) {
+      throw new Error(`${method} ${target}: ${answer.status} ${await answer.text()}`);
+    }
+    return answer.status === 204 || answer.status === 201 ? null : answer.json();
+  }
+
+  async createDatabase() {
+    const admin = this.servers.DATABASE_URL;
+    await run('psql', [admin, '-qAtc', `CREATE DATABASE "${this.name}"`]);
+    const url = new URL(admin);
+    url.pathname = `/${this.name}`;
+    this.databaseUrl = url.toString();
+  }
+
+  // Runs the operator's tool in this world; rejects when it fails.
+  async sluice(...args) {
+    return (await run(path.join(bin, 'sluice'), args, { env: this.environment })).stdout;
+  }
+
+  async startPublisher() {
+    this.publisher = this.spawn('sluice-publisher', this.publisherEnvironment);
+    await until('the publisher is ready', () => this.isReady(this.httpPort, this.publisher));
+  }
+
+  async startConsumer() {
+    this.consumer = this.spawn('sluice-consumer', this.consumerEnvironment);
+    await until('the consumer is ready', () => this.isReady(this.consumerPort, this.consumer));
+  }
+
+  async isReady(port, child) {
+    if (child.exitCode !== null) throw new Error(`${child.program} ended with ${child.exitCode}; see ${child.logFile}`);
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+    await answer.arrayBuffer();
+    return answer.status === 200;
+  }
+
+  spawn(program, extra) {
+    const logFile = path.join(this.dir, `${program}.log`);
+    const log = openSync(logFile, 'a');
+    const child = spawn(path.join(bin, program), [], {
+      env: { ...this.environment, ...extra },
+      stdio: ['ignore', 'ignore', log],
+    });
+    closeSync(log);
+    child.program = program;
+    child.logFile = logFile;
+    child.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+    return child;
+  }
+
+  logOf(child) {
+    return readFileSync(child.logFile, 'utf8');
+  }
+
+  async query(sql) {
+    const { stdout } = await run('psql', [this.databaseUrl, '-qAtX', '-F', '\t', '-c', sql], { maxBuffer: 256 << 20 });
+    return stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
+  }
+
+  async value(sql) {
+    const rows = await this.query(sql);
+    return rows.length === 0 ? null : rows[0][0];
+  }
+
+  // The content of every table that an event may change, as one digest.
+  async fingerprint() {
+    const tables = ['sluice_inbox', 'sluice_dead_letter', 'billing_customer', 'billing_subscription', 'billing_subscription_item',
+      'billing_invoice', 'billing_invoice_line'];
+    const parts = tables.map((table) => `(SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM ${table} t)`);
+    return this.value(`SELECT ${parts.join(" || ' ' || ")}`);
+  }
+
+  async metric(name, port = this.metricsPort) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const line = text.split('\n').find((one) => one.startsWith(name));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+  }
+
+  // Ends a program that has drained, and reports how it ended: 99 is a sanitizer finding.
+  async terminate(child, signal = 'SIGTERM') {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    return child.ended;
+  }
+
+  async stop() {
+    const ends = [];
+    for (const child of [this.publisher, this.consumer]) {
+      if (child && child.exitCode === null && child.signalCode === null) ends.push([child, await this.terminate(child)]);
+    }
+    await this.api('DELETE', `/api/vhosts/${this.name}`);
+    await run('psql', [this.servers.DATABASE_URL, '-qAtc', `DROP DATABASE IF EXISTS "${this.name}" WITH (FORCE)`]);
+    const bad = ends.filter(([, end]) => end.code !== 0);
+    if (bad.length > 0) {
+      throw new Error(bad.map(([child, end]) => `${child.program} ended with ${end.code ?? end.signal}:\n${this.logOf(child).slice(-4000)}`).join('\n'));
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
