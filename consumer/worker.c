@@ -32,8 +32,10 @@ struct con_worker {
     struct con_batch batch;
     struct con_delivery **running; /* in the runner */
     size_t running_count;
-    bool
-        is_orphaned; /* the running ones belong to a lost connection: ours to free, not to acknowledge */
+    struct con_delivery *
+        *orphans; /* running, but of a lost connection: ours to free, not to settle */
+    size_t orphan_count;
+    bool is_orphaned; /* the runner works on orphans */
     bool is_consuming;
     bool is_draining;
 
@@ -62,6 +64,7 @@ static void on_dead(void *arg, struct con_delivery *delivery, const struct sl_en
 static void on_progress(void *arg);
 static void on_holding(void *arg);
 static void on_finished(void *arg);
+static void free_orphans(struct con_worker *worker);
 static void settle(struct con_worker *worker);
 static void send_ack(void *arg, uint64_t tag, bool multiple);
 static void give_back(void *arg, uint64_t tag);
@@ -86,8 +89,10 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
     find_series(worker);
     worker->running = calloc(subsystem->batch, sizeof(struct con_delivery *));
+    worker->orphans = calloc(subsystem->batch, sizeof(struct con_delivery *));
     worker->start_timer = sl_timer_new(opts->loop, on_start_timer, worker);
-    bool is_made = worker->running != NULL && worker->start_timer != NULL;
+    bool is_made =
+        worker->running != NULL && worker->orphans != NULL && worker->start_timer != NULL;
     if (!is_made) {
         sl_fail(err, SL_E_MEMORY, "no memory for a worker");
     }
@@ -192,12 +197,11 @@ void con_worker_free(struct con_worker *worker)
     sl_pg_link_free(worker->pg);
     con_runner_free(worker->runner);
     sl_timer_free(worker->start_timer);
-    for (size_t i = 0; i < worker->running_count && worker->is_orphaned; i++) {
-        con_delivery_free(worker->running[i]);
-    }
+    free_orphans(worker);
     sl_series_add(worker->inflight, -(int64_t)worker->batch.held_count);
     con_batch_done(&worker->batch);
     free(worker->running);
+    free(worker->orphans);
     free(worker);
 }
 
@@ -275,7 +279,8 @@ static void forget(struct con_worker *worker)
     sl_info(worker->opts.log, "consumer.forgotten",
             "unacknowledged deliveries went with the connection and will come again",
             sl_str("subsystem", worker->opts.subsystem->name), sl_int("deliveries", (int64_t)held));
-    con_batch_forget(&worker->batch);
+    worker->orphan_count +=
+        con_batch_forget(&worker->batch, worker->orphans + worker->orphan_count);
     sl_timer_disarm(worker->start_timer);
     sl_series_add(worker->inflight, -(int64_t)held);
     if (con_runner_is_busy(worker->runner)) {
@@ -405,15 +410,9 @@ static void on_finished(void *arg)
 {
     struct con_worker *worker = arg;
     int64_t now_us = sl_clock_mono_us();
-    if (worker->is_orphaned) {
-        for (size_t i = 0; i < worker->running_count; i++) {
-            con_delivery_free(worker->running[i]);
-        }
-        worker->is_orphaned = false;
-    } else {
-        settle(worker);
-        con_batch_give_back(&worker->batch, worker->running, worker->running_count, now_us);
-    }
+    settle(worker);
+    free_orphans(worker);
+    con_batch_give_back_all(&worker->batch, now_us);
     worker->running_count = 0;
     con_batch_ended(&worker->batch, now_us);
     if (worker->is_draining) {
@@ -421,6 +420,15 @@ static void on_finished(void *arg)
         sl_series_add(worker->inflight, -(int64_t)released);
     }
     plan_start(worker);
+}
+
+static void free_orphans(struct con_worker *worker)
+{
+    for (size_t i = 0; i < worker->orphan_count; i++) {
+        con_delivery_free(worker->orphans[i]);
+    }
+    worker->orphan_count = 0;
+    worker->is_orphaned = false;
 }
 
 /* Acknowledgements ------------------------------------------------------------------------------ */
