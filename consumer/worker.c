@@ -223,32 +223,23 @@ size_t con_worker_held(const struct con_worker *worker)
 
 /* Links ----------------------------------------------------------------------------------------- */
 
-/* Consumes exactly while everything is in place. The bytes held are bounded by not reading, see on_delivery. */
+/* Consumes once both sides are up, and from then on until the connection ends: see the header. */
 static void reconsider(struct con_worker *worker)
 {
     enum sl_amqp_state state = sl_amqp_link_state(worker->broker);
     bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
-    bool wants = is_open && sl_pg_link_is_up(worker->pg) && !worker->is_draining &&
-                 !con_runner_is_holding(worker->runner);
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
     struct sl_err why;
-    if (wants && !worker->is_consuming) {
-        worker->is_consuming =
-            sl_amqp_consume(worker->broker, subsystem->queue, subsystem->prefetch, &why);
-        sl_info(worker->opts.log, "consumer.started", "taking deliveries",
-                sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
-                sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
-                sl_int("batch", subsystem->batch));
-    } else if (!wants && worker->is_consuming) {
-        worker->is_consuming = false;
-        if (is_open && sl_amqp_consume_stop(worker->broker, subsystem->queue, &why)) {
-            sl_info(worker->opts.log, "consumer.paused", "taking no more deliveries",
-                    sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
-                    sl_str("reason",
-                           worker->is_draining ? "draining" : "the database cannot take them"),
-                    sl_int("held", (int64_t)worker->batch.held_count));
-        }
+    if (worker->is_consuming || worker->is_draining || !is_open || !sl_pg_link_is_up(worker->pg) ||
+        con_runner_is_holding(worker->runner) ||
+        !sl_amqp_consume(worker->broker, subsystem->queue, subsystem->prefetch, &why)) {
+        return;
     }
+    worker->is_consuming = true;
+    sl_info(worker->opts.log, "consumer.started", "taking deliveries",
+            sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
+            sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
+            sl_int("batch", subsystem->batch));
 }
 
 static void on_broker_up(struct sl_amqp_link *link, void *arg)
@@ -305,7 +296,6 @@ static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_
     (void)link;
     struct con_worker *worker = arg;
     con_watch_down(&worker->pg_watch, why, wait_ms);
-    reconsider(worker);
 }
 
 /* Deliveries ------------------------------------------------------------------------------------ */
@@ -468,7 +458,11 @@ void con_worker_drain(struct con_worker *worker)
     worker->is_draining = true;
     sl_timer_disarm(worker->start_timer);
     sl_amqp_read_pause(worker->broker, false);
-    reconsider(worker);
+    struct sl_err why;
+    if (worker->is_consuming &&
+        !sl_amqp_consume_stop(worker->broker, worker->opts.subsystem->queue, &why)) {
+        worker->is_consuming = false; /* the connection is ending anyway */
+    }
     size_t released = con_settle_release(&worker->batch, give_back, worker);
     sl_series_add(worker->inflight, -(int64_t)released);
     if (con_runner_is_busy(worker->runner)) {
