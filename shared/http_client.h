@@ -1,8 +1,9 @@
 /*
  * http_client - HTTP requests to others, over libcurl's multi interface on our loop.
  *
- * Bounded in time (connect and total), in answer size and in concurrency; https is verified; no redirects.
- * The only file that includes curl.
+ * Bounded in time (connect and total, waiting for a connection included), in answer size and in concurrency; https is verified; no
+ * redirects. Connections are kept and reused. The proxy variables of the environment (https_proxy, no_proxy …) are honoured.
+ * The only file that includes curl. The program ignores SIGPIPE.
  * Threads: belongs to its loop.
  */
 #ifndef SHARED_HTTP_CLIENT_H
@@ -25,9 +26,10 @@ struct sl_http_client_opts {
 struct sl_http_call {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *url;
-    const char *const *fields; /* "Name: value", NULL-terminated; NULL: none */
-    struct sl_span body;       /* copied; absent for none */
-    const char *user;          /* basic authentication; NULL: none */
+    /* "Name: value", NULL-terminated; NULL: none. No Content-Type is sent but the one given here. */
+    const char *const *fields;
+    struct sl_span body; /* copied; absent for none */
+    const char *user;    /* basic authentication; NULL: none */
     const char *password;
 };
 
@@ -40,10 +42,14 @@ struct sl_http_answer {
 
 struct sl_http_client *sl_http_client_new(const struct sl_http_client_opts *opts,
                                           struct sl_err *err) SL_MUST;
-/* Ends running transfers without calling back. Accepts NULL. */
+/* Ends running transfers without calling back. Not from inside on_answer. Accepts NULL. */
 void sl_http_client_free(struct sl_http_client *client);
 
-/* Starts a transfer; on_answer runs exactly once, later, in the loop. False: not started (SL_E_LIMIT, SL_E_MEMORY). */
+/*
+ * Starts a transfer; on_answer runs exactly once, later, in the loop, and may start the next. False: not started (SL_E_LIMIT,
+ * SL_E_MEMORY; SL_E_HTTP_MALFORMED for a control byte in method, URL or field).
+ * Errors of an answer: SL_E_DEADLINE, SL_E_NET_RESOLVE, SL_E_HTTP_UNREACHABLE, SL_E_HTTP_MALFORMED (URL), SL_E_LIMIT (answer too large).
+ */
 bool sl_http_client_call(struct sl_http_client *client, const struct sl_http_call *call,
                          void (*on_answer)(const struct sl_http_answer *answer, void *arg),
                          void *arg, struct sl_err *err) SL_MUST;

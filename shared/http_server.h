@@ -3,10 +3,12 @@
  *
  * Hands each complete request to one handler, which may answer at once or later; answers go out in order. When the client has gone
  * away the answer is dropped, the event it carried goes on. One request at a time per connection is handed out (pipelined ones wait
- * in the read buffer).
- * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading), head time, body time and rate, total time, write time
- * (408 or close), connections overall, in-flight requests (503 + Retry-After). Unframed or ambiguous requests: 400 and close.
- * Refuses: routing, policy, knowledge of what is posted.
+ * in the read buffer). The handler is never called from inside sl_http_reply or sl_http_server_drain.
+ * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading), head and body time (408), in-flight requests and
+ * connections overall (503 + Retry-After; a connection idle for a second makes room first), idle and write time (close).
+ * Unframed or ambiguous requests: 400 and close. After such a last answer the connection reads on for a moment, so that a client that is
+ * still sending can read it. A client that half-closes gets the answers to all it has sent.
+ * Refuses: routing, policy, knowledge of what is posted. The program ignores SIGPIPE.
  * Threads: belongs to its loop.
  */
 #ifndef SHARED_HTTP_SERVER_H
@@ -44,10 +46,16 @@ struct sl_http_server_opts {
 
 struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts,
                                           struct sl_err *err) SL_MUST;
-/* Closes the listener and every connection at once. Unanswered requests stay valid until their reply. Accepts NULL. */
+/*
+ * Closes the listener and every connection at once. Unanswered requests stay valid until their reply. Not from inside on_request.
+ * Accepts NULL.
+ */
 void sl_http_server_free(struct sl_http_server *server);
 
-/* Stops accepting; connections close after their current answer, idle ones at once. on_drained runs when the last is gone. */
+/*
+ * Stops accepting; connections close after their current answer, idle ones at once. on_drained runs once, later, when the last connection
+ * is gone and every request handed out is answered; it may free the server. Only once per server.
+ */
 void sl_http_server_drain(struct sl_http_server *server, void (*on_drained)(void *), void *arg);
 
 /* The port in use (for listen addresses with port 0). */
