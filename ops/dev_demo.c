@@ -122,7 +122,7 @@ int dev_demo(const struct dev_home *home, unsigned count)
             return failed(err.text, EX_UNAVAILABLE);
         }
     }
-    printf("Proved: %u events were answered 200, %lld rows are in sluice_inbox.\n", count,
+    printf("\nProved: %u events were accepted, %lld rows are in sluice_inbox.\n\n", count,
            (long long)rows);
     return EXIT_SUCCESS;
 }
@@ -222,7 +222,11 @@ static bool show(const struct demo *demo, const char *title, const char *sql, st
     if (!run_psql(demo, flags, sql, &answer, err)) {
         return false;
     }
-    printf("\n%s\n\n%.*s", title, SL_SPAN_ARGS(sl_buf_span(&answer)));
+    struct sl_span rows = sl_buf_span(&answer);
+    while (rows.bytes > 0 && rows.data[rows.bytes - 1] == '\n') {
+        rows.bytes--;
+    }
+    printf("\n%s\n%.*s\n", title, SL_SPAN_ARGS(rows));
     (void)fflush(stdout);
     return true;
 }

@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ops/dev_banner.h"
 #include "ops/dev_process.h"
 #include "shared/clock.h"
 
@@ -252,14 +251,13 @@ static void become_up(struct dev_supervisor *sup)
         return;
     }
     sup->phase = DEV_PHASE_UP;
-    struct dev_banner banner = { .home = sup->home,
-                                 .ports = sup->ports,
-                                 .password = sup->password,
-                                 .took_ms = sl_clock_mono_ms() - sup->started_ms,
-                                 .servers_only = sup->opts.servers_only };
-    dev_banner_print(&banner);
+    printf("\nThe stack is up after %.1f s.\n\n",
+           (double)(sl_clock_mono_ms() - sup->started_ms) / 1000.0);
+    (void)fflush(stdout);
     if (sup->opts.with_demo) {
         start_demo(sup);
+    } else {
+        dev_show_banner(sup);
     }
 }
 
