@@ -153,6 +153,8 @@ bool ops_bindings_parse(struct sl_span json, struct sl_arena *arena, struct ops_
         binding->source = sl_json_text(sl_json_get(item, "source"), arena, true, NULL);
         binding->destination = sl_json_text(sl_json_get(item, "destination"), arena, true, NULL);
         binding->routing_key = sl_json_text(sl_json_get(item, "routing_key"), arena, true, NULL);
+        binding->properties_key =
+            sl_json_text(sl_json_get(item, "properties_key"), arena, true, NULL);
         struct sl_span type =
             sl_json_text(sl_json_get(item, "destination_type"), arena, true, NULL);
         binding->to_exchange = sl_span_is(type, "exchange");

@@ -15,6 +15,7 @@ struct ops_binding {
     struct sl_span destination; /* queue or exchange */
     bool to_exchange;
     struct sl_span routing_key;
+    struct sl_span properties_key; /* how the interface names it among those of its two ends */
 };
 
 struct ops_bindings {

@@ -144,14 +144,13 @@ static void on_up(struct sl_amqp_link *link, void *arg)
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms, void *arg)
 {
     (void)link;
-    (void)wait_ms;
     struct ops_broker *broker = arg;
     if (broker->is_declaring) {
         return; /* on_declared is told as well */
     }
     broker->attempts++;
     broker->err = *why;
-    bool has_time = sl_clock_mono_ms() < broker->until_ms;
+    bool has_time = sl_clock_mono_ms() + wait_ms < broker->until_ms;
     bool is_hopeless = sl_err_fault(why) == SL_FAULT_SETUP;
     if (is_hopeless || (!has_time && broker->attempts >= broker->url.host_count)) {
         broker->is_over = true;

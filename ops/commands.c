@@ -6,6 +6,7 @@
 
 #include "ops/dev.h"
 #include "ops/health.h"
+#include "ops/migrate.h"
 #include "ops/nearest.h"
 #include "ops/sign.h"
 #include "ops/topology.h"
@@ -69,6 +70,22 @@ static const struct ops_command commands[] = {
       .example = "sluice verify body.json --header 't=1790000000,v1=5257a8…'\n"
                  "sluice verify body.json --header \"$HEADER\" --explain",
       .run = ops_verify },
+    { .name = "migrate up",
+      .purpose = "bring the database to the schema of this program",
+      .usage =
+          "  --database-url U  default: DATABASE_URL, the local stack; a password belongs in the\n"
+          "                    environment or in ~/.pgpass, not here\n"
+          "  --wait D          for another migration that is at work\n"
+          "  --timeout D       longest time one migration may take\n" OUTPUT_USAGE
+          "Exit status: 0, also when there was nothing to do; 78 when an applied migration was edited.\n",
+      .example = "sluice migrate up",
+      .run = ops_migrate_up },
+    { .name = "migrate status",
+      .purpose = "how far the database is; changes nothing",
+      .usage = "  --database-url U  default: DATABASE_URL, the local stack\n" OUTPUT_USAGE
+               "Exit status: 0 up to date, 2 something is pending, 78 drift.\n",
+      .example = "sluice migrate status",
+      .run = ops_migrate_status },
     { .name = "topology apply",
       .purpose = "create the exchanges, queues and bindings that are missing",
       .usage =

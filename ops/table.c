@@ -17,8 +17,8 @@ struct ops_row {
 static void print_text(const struct ops_table *table, FILE *stream);
 static bool print_json(const struct ops_table *table, FILE *stream, struct sl_err *err);
 static void measure(const struct ops_table *table, size_t *out_widths);
-static void print_cell(const struct ops_table *table, size_t column, struct sl_span cell,
-                       size_t width, FILE *stream);
+static void print_row(const struct ops_table *table, const struct sl_span *cells,
+                      const size_t *widths, FILE *stream);
 
 void ops_table_init(struct ops_table *table, const struct ops_column *columns, size_t count)
 {
@@ -78,14 +78,14 @@ bool ops_table_print(const struct ops_table *table, enum ops_output output, FILE
 static void print_text(const struct ops_table *table, FILE *stream)
 {
     size_t widths[OPS_TABLE_COLUMNS_MAX] = { 0 };
+    struct sl_span titles[OPS_TABLE_COLUMNS_MAX];
     measure(table, widths);
     for (size_t i = 0; i < table->column_count; i++) {
-        print_cell(table, i, sl_span_of(table->columns[i].title), widths[i], stream);
+        titles[i] = sl_span_of(table->columns[i].title);
     }
+    print_row(table, titles, widths, stream);
     for (const struct ops_row *row = table->first; row != NULL; row = row->next) {
-        for (size_t i = 0; i < table->column_count; i++) {
-            print_cell(table, i, row->cells[i], widths[i], stream);
-        }
+        print_row(table, row->cells, widths, stream);
     }
 }
 
@@ -103,24 +103,29 @@ static void measure(const struct ops_table *table, size_t *out_widths)
     }
 }
 
-/* The last cell is not padded, so that no line ends in spaces. */
-static void print_cell(const struct ops_table *table, size_t column, struct sl_span cell,
-                       size_t width, FILE *stream)
+/* Nothing is padded behind the last cell that says something, so that no line ends in spaces. */
+static void print_row(const struct ops_table *table, const struct sl_span *cells,
+                      const size_t *widths, FILE *stream)
 {
-    bool is_last = column + 1 == table->column_count;
-    bool is_number = table->columns[column].is_number;
-    int pad = (int)(width - cell.bytes);
-    if (is_number) {
-        fprintf(stream, "%*s", pad, "");
+    size_t count = table->column_count;
+    while (count > 0 && cells[count - 1].bytes == 0) {
+        count--;
     }
-    for (size_t i = 0; i < cell.bytes; i++) {
-        fputc(iscntrl((unsigned char)cell.data[i]) ? '?' : cell.data[i], stream);
+    for (size_t i = 0; i < count; i++) {
+        int pad = (int)(widths[i] - cells[i].bytes);
+        bool is_number = table->columns[i].is_number;
+        if (is_number) {
+            fprintf(stream, "%*s", pad, "");
+        }
+        for (size_t j = 0; j < cells[i].bytes; j++) {
+            char byte = cells[i].data[j];
+            fputc(iscntrl((unsigned char)byte) ? '?' : byte, stream);
+        }
+        if (i + 1 < count) {
+            fprintf(stream, "%*s", GAP + (is_number ? 0 : pad), "");
+        }
     }
-    if (is_last) {
-        fputc('\n', stream);
-    } else {
-        fprintf(stream, "%*s", GAP + (is_number ? 0 : pad), "");
-    }
+    fputc('\n', stream);
 }
 
 static bool print_json(const struct ops_table *table, FILE *stream, struct sl_err *err)

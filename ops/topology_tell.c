@@ -3,10 +3,12 @@
 #include <stdio.h>
 
 #include "ops/table.h"
+#include "ops/topology_remedy.h"
 #include "shared/json_write.h"
 
-#define OUT_BYTES_MAX (4u * 1024u * 1024u)
-#define CELL_BYTES    512u
+#define OUT_BYTES_MAX   (4u * 1024u * 1024u)
+#define CELL_BYTES      512u
+#define STARS_SHOWN_MAX 3u
 
 static const struct ops_column columns[] = {
     { "STATE", false },
@@ -17,14 +19,14 @@ static const struct ops_column columns[] = {
 
 static bool tell_people(const struct ops_topology_report *report, struct sl_err *err);
 static void add_rows(const struct ops_topology_report *report, struct ops_table *table);
+static void describe_binding(const struct sl_amqp_declare *declare, char out[CELL_BYTES]);
 static void add_delay_row(const struct ops_topology_report *report, struct ops_table *table);
 static void add_extra_rows(const struct ops_topology_report *report, struct ops_table *table);
 static void tell_summary(const struct ops_topology_report *report);
-static void tell_remedy(const struct ops_topology_report *report, size_t i);
+static void tell_differences(const struct ops_topology_report *report, size_t i);
 static bool tell_programs(const struct ops_topology_report *report, struct sl_err *err);
 static void put_object(const struct ops_topology_report *report, size_t i,
                        struct sl_json_writer *json);
-static bool is_extra(const struct ops_topology_report *report, const struct ops_binding *binding);
 static bool delay_state(const struct ops_topology_report *report,
                         enum ops_topology_state *out_state);
 
@@ -59,9 +61,10 @@ static bool tell_people(const struct ops_topology_report *report, struct sl_err 
     }
     for (size_t i = 0; i < report->plan->count; i++) {
         if (report->seen[i].state == OPS_TOPOLOGY_DIFFERS) {
-            tell_remedy(report, i);
+            tell_differences(report, i);
         }
     }
+    ops_topology_tell_remedy(report);
     tell_summary(report);
     return true;
 }
@@ -86,8 +89,7 @@ static void add_rows(const struct ops_topology_report *report, struct ops_table 
         }
         char detail[CELL_BYTES] = "";
         if (declare->source != NULL) {
-            snprintf(detail, sizeof detail, "from %s, key %s", declare->source,
-                     *declare->routing_key == '\0' ? "(none)" : declare->routing_key);
+            describe_binding(declare, detail);
         } else if (declare->kind == SL_AMQP_DECLARE_QUEUE && state == OPS_TOPOLOGY_SAME) {
             snprintf(detail, sizeof detail, "%u messages, %u consumers",
                      report->seen[i].counts.message_count, report->seen[i].counts.consumer_count);
@@ -98,6 +100,24 @@ static void add_rows(const struct ops_topology_report *report, struct ops_table 
     }
     if (has_one_delay_row && !is_dull(delays)) {
         add_delay_row(report, table);
+    }
+}
+
+/* A row of stars is told by its length. */
+static void describe_binding(const struct sl_amqp_declare *declare, char out[CELL_BYTES])
+{
+    const char *key = declare->routing_key;
+    unsigned stars = 0;
+    while (strncmp(key + 2 * stars, "*.", 2) == 0) {
+        stars++;
+    }
+    if (*key == '\0') {
+        snprintf(out, CELL_BYTES, "from %s", declare->source);
+    } else if (stars > STARS_SHOWN_MAX) {
+        snprintf(out, CELL_BYTES, "from %s, key (%u times *.)%s", declare->source, stars,
+                 key + 2 * stars);
+    } else {
+        snprintf(out, CELL_BYTES, "from %s, key %s", declare->source, key);
     }
 }
 
@@ -137,74 +157,40 @@ static void add_extra_rows(const struct ops_topology_report *report, struct ops_
 {
     for (size_t i = 0; report->bindings != NULL && i < report->bindings->count; i++) {
         const struct ops_binding *binding = &report->bindings->items[i];
-        if (!is_extra(report, binding)) {
+        if (!ops_topology_is_extra(report, binding)) {
             continue;
         }
         char name[CELL_BYTES];
         char detail[CELL_BYTES];
         snprintf(name, sizeof name, "%.*s", SL_SPAN_ARGS(binding->destination));
-        snprintf(detail, sizeof detail,
-                 "from %.*s, key %.*s: no enabled subsystem asks for it; left as it is",
+        snprintf(detail, sizeof detail, "from %.*s, key %.*s: no enabled subsystem asks for it",
                  SL_SPAN_ARGS(binding->source), SL_SPAN_ARGS(binding->routing_key));
         const char *cells[] = { "extra", "binding", name, detail };
         ops_table_add(table, cells);
     }
 }
 
-/* Between two things of ours, but not planned: a subsystem that was disabled, or a pattern that was taken out. */
-static bool is_extra(const struct ops_topology_report *report, const struct ops_binding *binding)
-{
-    if (!sl_span_starts_with(binding->source, "sluice.") ||
-        !sl_span_starts_with(binding->destination, "sluice.")) {
-        return false;
-    }
-    struct ops_bindings one = { (struct ops_binding *)(uintptr_t)binding, 1 };
-    for (size_t i = 0; i < report->plan->count; i++) {
-        const struct sl_amqp_declare *declare = &report->plan->steps[i].declare;
-        if (declare->source != NULL && ops_bindings_have(&one, declare)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void tell_remedy(const struct ops_topology_report *report, size_t i)
+static void tell_differences(const struct ops_topology_report *report, size_t i)
 {
     const struct sl_amqp_declare *declare = &report->plan->steps[i].declare;
     const struct ops_topology_seen *seen = &report->seen[i];
-    bool is_queue = declare->kind == SL_AMQP_DECLARE_QUEUE;
     printf("%s %s exists but differs; it is left as it is", ops_topology_kind(declare),
            declare->name);
-    if (is_queue) {
+    if (declare->kind == SL_AMQP_DECLARE_QUEUE) {
         printf(" (%u messages, %u consumers)", seen->counts.message_count,
                seen->counts.consumer_count);
     }
     printf(":\n");
     for (size_t j = 0; j < seen->drift_count; j++) {
         const struct ops_drift *drift = &seen->drifts[j];
-        printf("  %-26s is %s, should be %s\n", drift->argument,
+        printf("  %-26s is %s, should %s%s\n", drift->argument,
                drift->current[0] == '\0' ? "not set" : drift->current,
-               drift->wanted[0] == '\0' ? "not set" : drift->wanted);
+               drift->wanted[0] == '\0' ? "not be set" : "be ", drift->wanted);
     }
     if (seen->refusal != NULL) {
         printf("  The rest could not be compared; the broker says: %s\n", seen->refusal);
     }
-    if (is_queue) {
-        printf(
-            "Arguments are fixed when a queue is made. To make it anew, let its consumer empty it, "
-            "then:\n"
-            "  rabbitmqctl -p '%s' delete_queue %s --if-empty\n"
-            "  sluice topology apply\n"
-            "Events that arrive in between and that nobody else is bound to wait in "
-            "sluice.unrouted.\n\n",
-            report->url->vhost, declare->name);
-    } else {
-        printf("What an exchange is cannot be changed. To make it anew, in a quiet minute:\n"
-               "  rabbitmqadmin -V '%s' delete exchange name=%s\n"
-               "  sluice topology apply\n"
-               "Publishes in between fail, and their senders are told to try again.\n\n",
-               report->url->vhost, declare->name);
-    }
+    printf("\n");
 }
 
 static void tell_summary(const struct ops_topology_report *report)
@@ -226,7 +212,8 @@ static void tell_summary(const struct ops_topology_report *report)
     for (size_t i = 0; i < SL_COUNT(parts); i++) {
         size_t count = ops_topology_count(report, parts[i].state);
         if (count > 0) {
-            printf("%s%zu %s", comma, count, parts[i].said);
+            bool is_all = count == report->plan->count;
+            printf("%s%s%zu %s", comma, is_all ? "all " : "", count, parts[i].said);
             comma = ", ";
         }
     }
@@ -267,7 +254,7 @@ static bool tell_programs(const struct ops_topology_report *report, struct sl_er
     sl_json_put_array(&json, "extra");
     for (size_t i = 0; report->bindings != NULL && i < report->bindings->count; i++) {
         const struct ops_binding *binding = &report->bindings->items[i];
-        if (is_extra(report, binding)) {
+        if (ops_topology_is_extra(report, binding)) {
             sl_json_object_begin(&json);
             sl_json_put_text(&json, "kind", SL_SPAN_LITERAL("binding"));
             sl_json_put_text(&json, "name", binding->destination);

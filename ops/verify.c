@@ -50,7 +50,7 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool judge(const struct wish *wish, struct sl_span body, const struct ops_secrets *secrets,
                   struct finding *out, struct sl_err *err);
 static void keys_done(struct keys *keys);
-static void tell_people(const struct wish *wish, const struct finding *finding);
+static void tell_people(const struct finding *finding);
 static void tell_why(const struct finding *finding);
 static void tell_programs(const struct finding *finding);
 static void tell_details(const struct finding *finding, const struct ops_secrets *secrets);
@@ -80,7 +80,7 @@ int ops_verify(int argc, char **argv)
     if (wish.output == OPS_OUTPUT_JSON) {
         tell_programs(&finding);
     } else {
-        tell_people(&wish, &finding);
+        tell_people(&finding);
         if (wish.explain) {
             tell_details(&finding, &secrets);
         }
@@ -151,7 +151,7 @@ static void keys_done(struct keys *keys)
 
 /* ---- telling ---- */
 
-static void tell_people(const struct wish *wish, const struct finding *finding)
+static void tell_people(const struct finding *finding)
 {
     char age[64];
     age_text(finding->now_s - finding->signed_s, age, sizeof age);
@@ -186,10 +186,9 @@ static void tell_people(const struct wish *wish, const struct finding *finding)
         printf("It looks like this: t=1790000000,v1=<64 hex digits>\n");
         return;
     case SL_SIGNATURE_MISMATCH:
-        printf("not valid (mismatch): %s of %s gives this signature over these %zu bytes.\n",
-               finding->secret_count == 1 ? "the secret" : "no secret", finding->origin,
-               finding->body_bytes);
-        (void)wish;
+        printf("not valid (mismatch): %s of %s %s this signature over these %zu bytes.\n",
+               finding->secret_count == 1 ? "the secret" : "none of the secrets", finding->origin,
+               finding->secret_count == 1 ? "does not give" : "gives", finding->body_bytes);
         tell_why(finding);
         return;
     }
