@@ -7,6 +7,7 @@
 
 static struct con_delivery *copy_arrival(const struct con_arrival *arrival);
 static struct sl_span put(char **at, struct sl_span span);
+static void wait_again(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us);
 
 void con_batch_init(struct con_batch *batch, size_t batch_max)
 {
@@ -25,19 +26,24 @@ void con_batch_done(struct con_batch *batch)
     *batch = (struct con_batch){ .batch_max = batch->batch_max, .ended_us = batch->ended_us };
 }
 
-void con_batch_forget(struct con_batch *batch)
+size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_running)
 {
+    size_t running = 0;
     struct con_delivery *delivery = batch->first;
     while (delivery != NULL) {
         struct con_delivery *next = delivery->next;
         delivery->next = NULL;
-        if (delivery->state != CON_DELIVERY_RUNNING) {
+        if (delivery->state == CON_DELIVERY_RUNNING) {
+            SL_ASSERT(running < batch->batch_max);
+            out_running[running++] = delivery;
+        } else {
             con_delivery_free(delivery);
         }
         delivery = next;
     }
     batch->first = NULL;
     con_batch_done(batch);
+    return running;
 }
 
 void con_delivery_free(struct con_delivery *delivery)
@@ -131,6 +137,10 @@ size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t
     size_t bytes = 0;
     while (count < most && batch->next_waiting != NULL) {
         struct con_delivery *delivery = batch->next_waiting;
+        if (delivery->state != CON_DELIVERY_WAITING) { /* dead, among some that were given back */
+            batch->next_waiting = delivery->next;
+            continue;
+        }
         if (count > 0 && bytes + delivery->bytes.bytes > CON_BATCH_BYTES_MAX) {
             break;
         }
@@ -149,13 +159,30 @@ void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *de
                          size_t count, int64_t now_us)
 {
     for (size_t i = count; i > 0; i--) {
-        struct con_delivery *delivery = deliveries[i - 1];
+        wait_again(batch, deliveries[i - 1], now_us);
+    }
+    batch->next_waiting = count > 0 ? deliveries[0] : batch->next_waiting;
+}
+
+static void wait_again(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us)
+{
+    SL_ASSERT(delivery->state == CON_DELIVERY_RUNNING);
+    delivery->state = CON_DELIVERY_WAITING;
+    batch->waiting_count++;
+    batch->waiting_bytes += delivery->bytes.bytes;
+    batch->waiting_since_us = now_us;
+}
+
+void con_batch_give_back_all(struct con_batch *batch, int64_t now_us)
+{
+    batch->next_waiting = NULL;
+    for (struct con_delivery *delivery = batch->first; delivery != NULL;
+         delivery = delivery->next) {
         if (delivery->state == CON_DELIVERY_RUNNING) {
-            delivery->state = CON_DELIVERY_WAITING;
+            wait_again(batch, delivery, now_us);
+        }
+        if (delivery->state == CON_DELIVERY_WAITING && batch->next_waiting == NULL) {
             batch->next_waiting = delivery;
-            batch->waiting_count++;
-            batch->waiting_bytes += delivery->bytes.bytes;
-            batch->waiting_since_us = now_us;
         }
     }
 }
@@ -169,9 +196,10 @@ void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
                     struct con_delivery *delivery)
 {
     SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED || delivery->state == CON_DELIVERY_WAITING);
+    if (delivery == batch->next_waiting) {
+        batch->next_waiting = delivery->next;
+    }
     if (delivery->state == CON_DELIVERY_WAITING) {
-        batch->next_waiting =
-            delivery == batch->next_waiting ? delivery->next : batch->next_waiting;
         batch->waiting_count--;
         batch->waiting_bytes -= delivery->bytes.bytes;
     }

@@ -59,7 +59,7 @@ struct con_batch {
     size_t batch_max;
     struct con_delivery *first; /* everything held, oldest first */
     struct con_delivery *last;
-    struct con_delivery *next_waiting; /* the first WAITING one: those behind it all wait */
+    struct con_delivery *next_waiting; /* none before it waits; NULL when none does */
     size_t held_count;
     size_t held_bytes;
     size_t waiting_count;
@@ -73,9 +73,9 @@ void con_batch_init(struct con_batch *batch, size_t batch_max);
 void con_batch_done(struct con_batch *batch);
 /*
  * Their connection is gone, so no tag means anything any more: frees everything held, save those RUNNING. These leave the batch and become the
- * caller's, to be freed with con_delivery_free when their transaction has ended.
+ * caller's, to be freed with con_delivery_free when their transaction has ended; out_running takes up to batch_max of them. Returns how many.
  */
-void con_batch_forget(struct con_batch *batch);
+size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_running);
 /* Accepts NULL. */
 void con_delivery_free(struct con_delivery *delivery);
 
@@ -92,9 +92,12 @@ int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us);
 /* Moves up to `room` of the oldest waiting deliveries into out (state RUNNING), within the limits; returns how many, at least one when any waits. */
 size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
                       int64_t now_us);
-/* The youngest `count` that were taken, oldest first, wait again. Those that are no longer RUNNING stay what they are. */
+/* The youngest `count` that were taken, oldest first, wait again. */
 void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
                          size_t count, int64_t now_us);
+
+/* All that are still RUNNING wait again. */
+void con_batch_give_back_all(struct con_batch *batch, int64_t now_us);
 
 /* A transaction ended. */
 void con_batch_ended(struct con_batch *batch, int64_t now_us);

@@ -25,7 +25,8 @@ struct con_dead *con_dead_new(const struct con_delivery *delivery,
     sl_hex_encode(hash, sizeof hash, dead->body_sha256);
     struct sl_span error = con_text_cut(sl_span_of(why->text), CON_ERROR_BYTES_MAX);
     memcpy(dead->error, error.data, error.bytes);
-    snprintf(dead->error_class, sizeof dead->error_class, "%s", con_retry_class(why->code));
+    snprintf(dead->error_class, sizeof dead->error_class, "%s",
+             con_retry_class(why->code, envelope != NULL));
     snprintf(dead->error_code, sizeof dead->error_code, "%s",
              sqlstate[0] != '\0' ? sqlstate : sl_code_name(why->code));
     dead->first_failed_ms = delivery->first_failed_ms != 0 ? delivery->first_failed_ms : now_ms;

@@ -171,7 +171,10 @@ void con_parker_drain(struct con_parker *parker)
 {
     parker->is_draining = true;
     sl_timer_disarm(parker->timer);
-    reconsider(parker);
+    struct sl_err why;
+    for (size_t i = 0; i < parker->queue_count && parker->is_consuming; i++) {
+        parker->is_consuming = sl_amqp_consume_stop(parker->broker, parker->queues[i], &why);
+    }
 }
 
 bool con_parker_is_drained(const struct con_parker *parker)
@@ -185,16 +188,13 @@ static void reconsider(struct con_parker *parker)
 {
     enum sl_amqp_state state = sl_amqp_link_state(parker->broker);
     bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
-    bool wants = is_open && sl_pg_link_is_up(parker->pg) && !parker->is_draining;
-    if (wants == parker->is_consuming) {
+    if (parker->is_consuming || parker->is_draining || !is_open || !sl_pg_link_is_up(parker->pg)) {
         return;
     }
-    parker->is_consuming = wants;
-    for (size_t i = 0; i < parker->queue_count && is_open; i++) {
+    parker->is_consuming = true;
+    for (size_t i = 0; i < parker->queue_count; i++) {
         struct sl_err why;
-        bool is_sent = wants ? sl_amqp_consume(parker->broker, parker->queues[i], PREFETCH, &why)
-                             : sl_amqp_consume_stop(parker->broker, parker->queues[i], &why);
-        if (!is_sent) {
+        if (!sl_amqp_consume(parker->broker, parker->queues[i], PREFETCH, &why)) {
             return; /* the link is ending; on_broker_down follows */
         }
     }
@@ -238,7 +238,6 @@ static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_
     (void)link;
     struct con_parker *parker = arg;
     con_watch_down(&parker->pg_watch, why, wait_ms);
-    reconsider(parker);
 }
 
 /* Letters --------------------------------------------------------------------------------------- */

@@ -49,12 +49,12 @@ int64_t con_retry_wait_ms(uint64_t random)
     return CON_CONTENTION_WAIT_MS_MIN + (int64_t)(random % choices);
 }
 
-const char *con_retry_class(enum sl_code code)
+const char *con_retry_class(enum sl_code code, bool has_event)
 {
     if (code == SL_E_EVENT_VERSION) {
         return "version";
     }
-    if (code == SL_E_EVENT_MALFORMED || code == SL_E_JSON_MALFORMED) {
+    if (!has_event) {
         return "decode";
     }
     return code == SL_E_PG_ITEM ? "item" : "permanent";

@@ -46,7 +46,10 @@ enum con_next con_retry_decide(const struct con_failure *failure);
 /* Wait before CON_NEXT_AGAIN, from any random number. */
 int64_t con_retry_wait_ms(uint64_t random);
 
-/* Word of sluice-error-class for an event that is given up with this code: decode, version, item, permanent. */
-const char *con_retry_class(enum sl_code code);
+/*
+ * Word of sluice-error-class for what is given up with this code: decode (no event could be read), version, item (it might have passed later),
+ * permanent.
+ */
+const char *con_retry_class(enum sl_code code, bool has_event);
 
 #endif

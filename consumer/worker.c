@@ -32,8 +32,10 @@ struct con_worker {
     struct con_batch batch;
     struct con_delivery **running; /* in the runner */
     size_t running_count;
-    bool
-        is_orphaned; /* the running ones belong to a lost connection: ours to free, not to acknowledge */
+    struct con_delivery *
+        *orphans; /* running, but of a lost connection: ours to free, not to settle */
+    size_t orphan_count;
+    bool is_orphaned; /* the runner works on orphans */
     bool is_consuming;
     bool is_draining;
 
@@ -62,6 +64,7 @@ static void on_dead(void *arg, struct con_delivery *delivery, const struct sl_en
 static void on_progress(void *arg);
 static void on_holding(void *arg);
 static void on_finished(void *arg);
+static void free_orphans(struct con_worker *worker);
 static void settle(struct con_worker *worker);
 static void send_ack(void *arg, uint64_t tag, bool multiple);
 static void give_back(void *arg, uint64_t tag);
@@ -86,8 +89,10 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
     find_series(worker);
     worker->running = calloc(subsystem->batch, sizeof(struct con_delivery *));
+    worker->orphans = calloc(subsystem->batch, sizeof(struct con_delivery *));
     worker->start_timer = sl_timer_new(opts->loop, on_start_timer, worker);
-    bool is_made = worker->running != NULL && worker->start_timer != NULL;
+    bool is_made =
+        worker->running != NULL && worker->orphans != NULL && worker->start_timer != NULL;
     if (!is_made) {
         sl_fail(err, SL_E_MEMORY, "no memory for a worker");
     }
@@ -192,12 +197,11 @@ void con_worker_free(struct con_worker *worker)
     sl_pg_link_free(worker->pg);
     con_runner_free(worker->runner);
     sl_timer_free(worker->start_timer);
-    for (size_t i = 0; i < worker->running_count && worker->is_orphaned; i++) {
-        con_delivery_free(worker->running[i]);
-    }
+    free_orphans(worker);
     sl_series_add(worker->inflight, -(int64_t)worker->batch.held_count);
     con_batch_done(&worker->batch);
     free(worker->running);
+    free(worker->orphans);
     free(worker);
 }
 
@@ -219,32 +223,23 @@ size_t con_worker_held(const struct con_worker *worker)
 
 /* Links ----------------------------------------------------------------------------------------- */
 
-/* Consumes exactly while everything is in place. The bytes held are bounded by not reading, see on_delivery. */
+/* Consumes once both sides are up, and from then on until the connection ends: see the header. */
 static void reconsider(struct con_worker *worker)
 {
     enum sl_amqp_state state = sl_amqp_link_state(worker->broker);
     bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
-    bool wants = is_open && sl_pg_link_is_up(worker->pg) && !worker->is_draining &&
-                 !con_runner_is_holding(worker->runner);
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
     struct sl_err why;
-    if (wants && !worker->is_consuming) {
-        worker->is_consuming =
-            sl_amqp_consume(worker->broker, subsystem->queue, subsystem->prefetch, &why);
-        sl_info(worker->opts.log, "consumer.started", "taking deliveries",
-                sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
-                sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
-                sl_int("batch", subsystem->batch));
-    } else if (!wants && worker->is_consuming) {
-        worker->is_consuming = false;
-        if (is_open && sl_amqp_consume_stop(worker->broker, subsystem->queue, &why)) {
-            sl_info(worker->opts.log, "consumer.paused", "taking no more deliveries",
-                    sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
-                    sl_str("reason",
-                           worker->is_draining ? "draining" : "the database cannot take them"),
-                    sl_int("held", (int64_t)worker->batch.held_count));
-        }
+    if (worker->is_consuming || worker->is_draining || !is_open || !sl_pg_link_is_up(worker->pg) ||
+        con_runner_is_holding(worker->runner) ||
+        !sl_amqp_consume(worker->broker, subsystem->queue, subsystem->prefetch, &why)) {
+        return;
     }
+    worker->is_consuming = true;
+    sl_info(worker->opts.log, "consumer.started", "taking deliveries",
+            sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
+            sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
+            sl_int("batch", subsystem->batch));
 }
 
 static void on_broker_up(struct sl_amqp_link *link, void *arg)
@@ -275,7 +270,8 @@ static void forget(struct con_worker *worker)
     sl_info(worker->opts.log, "consumer.forgotten",
             "unacknowledged deliveries went with the connection and will come again",
             sl_str("subsystem", worker->opts.subsystem->name), sl_int("deliveries", (int64_t)held));
-    con_batch_forget(&worker->batch);
+    worker->orphan_count +=
+        con_batch_forget(&worker->batch, worker->orphans + worker->orphan_count);
     sl_timer_disarm(worker->start_timer);
     sl_series_add(worker->inflight, -(int64_t)held);
     if (con_runner_is_busy(worker->runner)) {
@@ -300,7 +296,6 @@ static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_
     (void)link;
     struct con_worker *worker = arg;
     con_watch_down(&worker->pg_watch, why, wait_ms);
-    reconsider(worker);
 }
 
 /* Deliveries ------------------------------------------------------------------------------------ */
@@ -405,15 +400,9 @@ static void on_finished(void *arg)
 {
     struct con_worker *worker = arg;
     int64_t now_us = sl_clock_mono_us();
-    if (worker->is_orphaned) {
-        for (size_t i = 0; i < worker->running_count; i++) {
-            con_delivery_free(worker->running[i]);
-        }
-        worker->is_orphaned = false;
-    } else {
-        settle(worker);
-        con_batch_give_back(&worker->batch, worker->running, worker->running_count, now_us);
-    }
+    settle(worker);
+    free_orphans(worker);
+    con_batch_give_back_all(&worker->batch, now_us);
     worker->running_count = 0;
     con_batch_ended(&worker->batch, now_us);
     if (worker->is_draining) {
@@ -421,6 +410,15 @@ static void on_finished(void *arg)
         sl_series_add(worker->inflight, -(int64_t)released);
     }
     plan_start(worker);
+}
+
+static void free_orphans(struct con_worker *worker)
+{
+    for (size_t i = 0; i < worker->orphan_count; i++) {
+        con_delivery_free(worker->orphans[i]);
+    }
+    worker->orphan_count = 0;
+    worker->is_orphaned = false;
 }
 
 /* Acknowledgements ------------------------------------------------------------------------------ */
@@ -460,7 +458,11 @@ void con_worker_drain(struct con_worker *worker)
     worker->is_draining = true;
     sl_timer_disarm(worker->start_timer);
     sl_amqp_read_pause(worker->broker, false);
-    reconsider(worker);
+    struct sl_err why;
+    if (worker->is_consuming &&
+        !sl_amqp_consume_stop(worker->broker, worker->opts.subsystem->queue, &why)) {
+        worker->is_consuming = false; /* the connection is ending anyway */
+    }
     size_t released = con_settle_release(&worker->batch, give_back, worker);
     sl_series_add(worker->inflight, -(int64_t)released);
     if (con_runner_is_busy(worker->runner)) {

@@ -12,7 +12,6 @@ void dev_banner_print(const struct dev_banner *banner)
     if (!ops_stack_path(sluice, banner->home->programs, "sluice", NULL)) {
         return;
     }
-    printf("\nThe stack is up after %.1f s.\n\n", (double)banner->took_ms / 1000.0);
     if (!banner->servers_only) {
         print_pipeline(banner, sluice);
     }

@@ -14,7 +14,6 @@ struct dev_banner {
     const struct dev_home *home;
     const uint16_t *ports; /* DEV_PORTS of them */
     const char *password;  /* of the broker's user sluice */
-    int64_t took_ms;
     bool servers_only;
 };
 

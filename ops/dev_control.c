@@ -191,7 +191,7 @@ int dev_control_env(const struct dev_home *home)
     if (!is_running(home, &pid)) {
         return EX_UNAVAILABLE;
     }
-    ops_stack_load(&stack, home->dir);
+    ops_stack_open_at(&stack, home->dir);
     if (stack.count == 0) {
         fprintf(stderr, "sluice dev env: the stack is still starting\n");
         return EX_TEMPFAIL;
@@ -242,7 +242,11 @@ int dev_control_rabbitmqctl(const struct dev_home *home, int argc, char **argv)
         fprintf(stderr, "sluice dev rabbitmqctl: more than %d arguments\n", ARGUMENTS_MAX);
         return EX_USAGE;
     }
-    ops_stack_load(&stack, home->dir);
+    ops_stack_open_at(&stack, home->dir);
+    if (stack.count == 0) {
+        fprintf(stderr, "sluice dev rabbitmqctl: the stack is still starting\n");
+        return EX_TEMPFAIL;
+    }
     dev_env_set(&env, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     for (size_t i = 0; i < stack.count; i++) {
         dev_env_set(&env, stack.entries[i].name, "%s", stack.entries[i].value);

@@ -85,13 +85,10 @@ int dev_demo(const struct dev_home *home, unsigned count)
     SL_DONE(demo_done) struct demo demo = { .home = home };
     SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
     struct sl_err err = { 0 };
-    pid_t pid = 0;
     int status = 0;
     int64_t rows = 0;
 
-    if (ops_stack_is_running(home->dir, &pid)) {
-        ops_stack_load(&stack, home->dir);
-    }
+    ops_stack_open_at(&stack, home->dir);
     demo.database_url = ops_stack_get(&stack, "DATABASE_URL");
     if (demo.database_url == NULL || ops_stack_get(&stack, "SLUICE_HTTP_LISTEN") == NULL) {
         return failed("no stack with a publisher and a consumer is up; start one: sluice dev",
@@ -125,7 +122,7 @@ int dev_demo(const struct dev_home *home, unsigned count)
             return failed(err.text, EX_UNAVAILABLE);
         }
     }
-    printf("Proved: %u events were answered 200, %lld rows are in sluice_inbox.\n", count,
+    printf("\nProved: %u events were accepted, %lld rows are in sluice_inbox.\n\n", count,
            (long long)rows);
     return EXIT_SUCCESS;
 }
@@ -225,7 +222,11 @@ static bool show(const struct demo *demo, const char *title, const char *sql, st
     if (!run_psql(demo, flags, sql, &answer, err)) {
         return false;
     }
-    printf("\n%s\n\n%.*s", title, SL_SPAN_ARGS(sl_buf_span(&answer)));
+    struct sl_span rows = sl_buf_span(&answer);
+    while (rows.bytes > 0 && rows.data[rows.bytes - 1] == '\n') {
+        rows.bytes--;
+    }
+    printf("\n%s\n%.*s\n", title, SL_SPAN_ARGS(rows));
     (void)fflush(stdout);
     return true;
 }

@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ops/dev_banner.h"
 #include "ops/dev_process.h"
 #include "shared/clock.h"
 
@@ -36,10 +35,10 @@ bool dev_setup_prepare(struct dev_supervisor *sup, struct sl_err *err)
     char path[PATH_MAX];
     SL_DONE(ops_stack_done) struct ops_stack before = { 0 };
 
-    end_leftovers(sup->home);
     ops_stack_load(&before, sup->home->dir);
     dev_home_path(sup->home, path, "stack.env");
-    (void)unlink(path); /* nobody reads addresses of a stack that does not serve yet */
+    (void)unlink(path);
+    end_leftovers(sup->home);
     for (unsigned i = 0; i < DEV_WHO_COUNT; i++) {
         dev_home_path(sup->home, path, "hold/%s", dev_who_name((enum dev_who)i));
         (void)unlink(path);
@@ -252,14 +251,13 @@ static void become_up(struct dev_supervisor *sup)
         return;
     }
     sup->phase = DEV_PHASE_UP;
-    struct dev_banner banner = { .home = sup->home,
-                                 .ports = sup->ports,
-                                 .password = sup->password,
-                                 .took_ms = sl_clock_mono_ms() - sup->started_ms,
-                                 .servers_only = sup->opts.servers_only };
-    dev_banner_print(&banner);
+    printf("\nThe stack is up after %.1f s.\n\n",
+           (double)(sl_clock_mono_ms() - sup->started_ms) / 1000.0);
+    (void)fflush(stdout);
     if (sup->opts.with_demo) {
         start_demo(sup);
+    } else {
+        dev_show_banner(sup);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ops/dev_banner.h"
 #include "ops/dev_process.h"
 #include "ops/dev_supervisor.h"
 #include "shared/clock.h"
@@ -49,8 +50,11 @@ int dev_supervise(const struct dev_home *home, const struct dev_supervise_opts *
         watch_demo(&sup);
         publish_status(&sup);
     }
-    fprintf(stderr, "sluice dev: everything is stopped%s\n",
-            sup.programs_from_ms == 0 ? "" : "; the rows stay for the next start");
+    fprintf(stderr, "sluice dev: everything is stopped\n");
+    if (sup.programs_from_ms != 0) {
+        fprintf(stderr, "The rows stay; to look at them and try more: %s/sluice dev\n",
+                home->programs);
+    }
     return sup.exit_status;
 }
 
@@ -119,13 +123,23 @@ static void watch_demo(struct dev_supervisor *sup)
             sup->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
             sup->phase = DEV_PHASE_ENDING;
         } else if (sup->phase == DEV_PHASE_UP) {
-            fprintf(stderr, "\nThe stack stays up: Ctrl-C stops it.\n");
+            printf("\nThe stack stays up.\n\n");
+            dev_show_banner(sup);
         }
         return;
     }
     if (sup->phase == DEV_PHASE_ENDING) {
         (void)kill(sup->demo_pid, SIGTERM);
     }
+}
+
+void dev_show_banner(const struct dev_supervisor *sup)
+{
+    struct dev_banner banner = { .home = sup->home,
+                                 .ports = sup->ports,
+                                 .password = sup->password,
+                                 .servers_only = sup->opts.servers_only };
+    dev_banner_print(&banner);
 }
 
 void dev_give_up(struct dev_supervisor *sup, int exit_status, const char *log_name)

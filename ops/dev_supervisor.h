@@ -73,6 +73,8 @@ struct dev_supervisor {
 
 /* dev_supervise.c: ends the run with this status; log_name may be NULL, else its last lines are shown. */
 void dev_give_up(struct dev_supervisor *sup, int exit_status, const char *log_name);
+/* What to try now. */
+void dev_show_banner(const struct dev_supervisor *sup);
 
 /* dev_children.c */
 const struct dev_kind *dev_kind_of(enum dev_who who);

@@ -24,7 +24,22 @@ void ops_stack_open(struct ops_stack *out_stack)
 
     *out_stack = none;
     if (ops_stack_find(dir)) {
-        ops_stack_load(out_stack, dir);
+        ops_stack_open_at(out_stack, dir);
+    }
+}
+
+void ops_stack_open_at(struct ops_stack *out_stack, const char *dir)
+{
+    char number[24];
+    pid_t pid = 0;
+    bool is_running = ops_stack_is_running(dir, &pid);
+
+    ops_stack_load(out_stack, dir);
+    (void)snprintf(number, sizeof number, "%d", (int)pid);
+    const char *writer = ops_stack_get(out_stack, "STACK_PID");
+    if (!is_running || writer == NULL || strcmp(writer, number) != 0) {
+        ops_stack_done(
+            out_stack); /* a supervisor that is still starting has not replaced the file yet */
     }
 }
 

@@ -6,7 +6,8 @@
  * command finds them here, so that flag > environment > local stack needs no copying of addresses.
  * The directory: SLUICE_DEV_DIR; else for root /var/lib/sluice-dev, since Postgres runs as another user and /root is closed to it;
  * else $XDG_STATE_HOME/sluice/dev, by default ~/.local/state/sluice/dev. A stack elsewhere leaves its directory in "<the default>.current".
- * Refuses: believing a file whose supervisor is gone, that belongs to somebody else, or that others may write.
+ * Refuses: believing a file that the living supervisor did not write itself (STACK_PID), that belongs to somebody else, or that
+ * others may write.
  * Threads: no shared state.
  */
 #ifndef OPS_STACK_H
@@ -32,6 +33,8 @@ struct ops_stack {
 
 /* The running stack of this user; empty when there is none. Release with ops_stack_done. */
 void ops_stack_open(struct ops_stack *out_stack);
+/* The same for the stack in `dir`. */
+void ops_stack_open_at(struct ops_stack *out_stack, const char *dir);
 /* The addresses a stack in `dir` left behind, running or not; empty when there are none. */
 void ops_stack_load(struct ops_stack *out_stack, const char *dir);
 /* Accepts zeroed storage. */

@@ -1,27 +1,19 @@
 #include "shared/dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/resolve.h"
 
-#define ADDRESSES_MAX 16u
 /* Unacknowledged bytes end a connection after this; above any heartbeat we agree on, which notices sooner. tcp(7). */
 #define UNACKED_MS_MAX 60000
-#define DNS_TRIES      "2"
-
-/* A question to the resolver. It may outlive its dial: the library answers a withdrawn question later, from the loop. */
-struct lookup {
-    struct evdns_base *dns;
-    struct sl_dial *dial; /* NULL once withdrawn */
-};
 
 struct sl_dial {
     struct sl_loop *loop;
@@ -30,25 +22,20 @@ struct sl_dial {
     char *host;
     uint16_t port;
     int64_t deadline_at_ms;
-    struct lookup *lookup;      /* while the answer is awaited */
-    struct evdns_base *old_dns; /* answered; freed later, never from inside its own callback */
-    struct sl_timer *timer;     /* end of the lookup's time, or: go on on the next turn */
-    struct sockaddr_storage addresses[ADDRESSES_MAX];
-    socklen_t address_bytes[ADDRESSES_MAX];
-    size_t address_count;
+    struct sl_resolver *resolver;
+    struct sl_timer *timer; /* end of the resolver's time */
+    struct sl_addresses addresses;
     size_t next_address;
     int fd; /* connecting, or -1 */
     struct event *connected;
     struct sl_err why; /* of the last address or of the lookup */
 };
 
-static void on_timer(void *arg);
-static void resolve(struct sl_dial *dial);
-static struct evdns_base *new_dns(struct sl_dial *dial);
-static void on_resolved(int result, struct evutil_addrinfo *found, void *arg);
-static void withdraw(struct lookup *lookup);
+static void on_resolved(const struct sl_addresses *addresses, const struct sl_err *why, void *arg);
+static void on_resolver_late(void *arg);
 static void connect_next(struct sl_dial *dial);
 static bool begin_connect(struct sl_dial *dial, size_t index, int64_t share_ms);
+static socklen_t socket_address(const char *text, uint16_t port, struct sockaddr_storage *out);
 static void on_connected(evutil_socket_t fd, short what, void *arg);
 static void set_options(int fd);
 static void close_socket(struct sl_dial *dial);
@@ -59,9 +46,10 @@ struct sl_dial *sl_dial_new(struct sl_loop *loop, sl_dial_fn *fn, void *arg, str
     SL_AUTO(sl_dial_free) struct sl_dial *dial = calloc(1, sizeof *dial);
     if (dial != NULL) {
         *dial = (struct sl_dial){ .loop = loop, .fn = fn, .arg = arg, .fd = -1 };
-        dial->timer = sl_timer_new(loop, on_timer, dial);
+        dial->timer = sl_timer_new(loop, on_resolver_late, dial);
+        dial->resolver = sl_resolver_new(loop, on_resolved, dial, err);
     }
-    if (dial == NULL || dial->timer == NULL) {
+    if (dial == NULL || dial->timer == NULL || dial->resolver == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory to connect");
         return NULL;
     }
@@ -74,114 +62,45 @@ void sl_dial_free(struct sl_dial *dial)
         return;
     }
     close_socket(dial);
-    if (dial->lookup != NULL) {
-        withdraw(dial->lookup);
-    }
-    if (dial->old_dns != NULL) {
-        evdns_base_free(dial->old_dns, 0);
-    }
+    sl_resolver_free(dial->resolver);
     sl_timer_free(dial->timer);
     free(dial->host);
     free(dial);
 }
 
-/* The callback of the question still comes, with an error, and frees the lookup. */
-static void withdraw(struct lookup *lookup)
-{
-    lookup->dial = NULL;
-    evdns_base_free(lookup->dns, 1);
-}
-
+/* Half of the time is kept for connecting. */
 void sl_dial_start(struct sl_dial *dial, const char *host, uint16_t port, int64_t deadline_ms)
 {
     SL_ASSERT(dial->host == NULL);
-    dial->host = strdup(host);
-    dial->port = port;
+    SL_ASSERT(deadline_ms > 0);
     dial->deadline_at_ms = sl_clock_mono_ms() + deadline_ms;
-    resolve(dial);
-}
-
-/* Ends with on_resolved, at once or later, or with the timer; half of the time is kept for connecting. */
-static void resolve(struct sl_dial *dial)
-{
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)dial->port);
-    struct evutil_addrinfo hints = {
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_protocol = IPPROTO_TCP,
-        .ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV,
-    };
-    struct lookup *lookup = calloc(1, sizeof *lookup);
-    if (lookup == NULL || dial->host == NULL) {
-        free(lookup);
+    dial->port = port;
+    dial->host = strdup(host);
+    if (dial->host == NULL) {
         sl_fail(&dial->why, SL_E_MEMORY, "no memory to resolve a host");
         sl_timer_arm(dial->timer, 0);
         return;
     }
-    lookup->dial = dial;
-    dial->lookup = lookup;
-
-    struct evutil_addrinfo *found = NULL;
-    if (evutil_getaddrinfo(dial->host, port, &hints, &found) == 0) {
-        on_resolved(0, found, lookup);
-        return;
-    }
-    lookup->dns = new_dns(dial);
-    if (lookup->dns == NULL) {
-        on_resolved(EVUTIL_EAI_MEMORY, NULL, lookup);
-        return;
-    }
-    sl_timer_arm(dial->timer, (dial->deadline_at_ms - sl_clock_mono_ms()) / 2);
-    hints.ai_flags = EVUTIL_AI_NUMERICSERV;
-    (void)evdns_getaddrinfo(lookup->dns, dial->host, port, &hints, on_resolved, lookup);
+    sl_fail(&dial->why, SL_E_NET_RESOLVE, "host %s: the name servers did not answer in time", host);
+    sl_timer_arm(dial->timer, deadline_ms / 2);
+    sl_resolver_start(dial->resolver, host);
 }
 
-/* Reads resolv.conf and hosts anew each time; a machine without resolv.conf asks itself (127.0.0.1), as libc does. */
-static struct evdns_base *new_dns(struct sl_dial *dial)
-{
-    struct evdns_base *dns =
-        evdns_base_new(sl_loop_base(dial->loop), EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    if (dns != NULL) {
-        (void)evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-        (void)evdns_base_set_option(dns, "attempts", DNS_TRIES);
-    }
-    return dns;
-}
-
-/* Only takes notes: it may run inside sl_dial_start, and the resolver is still on the stack. */
-static void on_resolved(int result, struct evutil_addrinfo *found, void *arg)
-{
-    struct lookup *lookup = arg;
-    struct sl_dial *dial = lookup->dial;
-    if (dial != NULL) {
-        for (const struct evutil_addrinfo *at = found;
-             at != NULL && dial->address_count < ADDRESSES_MAX; at = at->ai_next) {
-            memcpy(&dial->addresses[dial->address_count], at->ai_addr, at->ai_addrlen);
-            dial->address_bytes[dial->address_count++] = (socklen_t)at->ai_addrlen;
-        }
-        if (dial->address_count == 0) {
-            sl_fail(&dial->why, SL_E_NET_RESOLVE, "host %s: %s", dial->host,
-                    result == 0 ? "no address" : evutil_gai_strerror(result));
-        }
-        dial->lookup = NULL;
-        dial->old_dns = lookup->dns;
-        sl_timer_arm(dial->timer, 0);
-    }
-    if (found != NULL) {
-        evutil_freeaddrinfo(found);
-    }
-    free(lookup);
-}
-
-static void on_timer(void *arg)
+static void on_resolver_late(void *arg)
 {
     struct sl_dial *dial = arg;
-    if (dial->lookup != NULL) {
-        withdraw(dial->lookup);
-        dial->lookup = NULL;
-        sl_fail(&dial->why, SL_E_NET_RESOLVE, "host %s: the name servers did not answer in time",
-                dial->host);
+    sl_resolver_cancel(dial->resolver);
+    dial->fn(-1, &dial->why, dial->arg);
+}
+
+static void on_resolved(const struct sl_addresses *addresses, const struct sl_err *why, void *arg)
+{
+    struct sl_dial *dial = arg;
+    sl_timer_disarm(dial->timer);
+    if (why != NULL) {
+        dial->why = *why;
+    } else {
+        dial->addresses = *addresses;
     }
     connect_next(dial);
 }
@@ -189,10 +108,10 @@ static void on_timer(void *arg)
 /* Tries addresses until one is on its way; then on_connected goes on. */
 static void connect_next(struct sl_dial *dial)
 {
-    while (dial->next_address < dial->address_count) {
+    while (dial->next_address < dial->addresses.count) {
         size_t index = dial->next_address++;
         int64_t left_ms = dial->deadline_at_ms - sl_clock_mono_ms();
-        int64_t share_ms = left_ms / (int64_t)(dial->address_count - index);
+        int64_t share_ms = left_ms / (int64_t)(dial->addresses.count - index);
         if (share_ms <= 0) {
             sl_fail(&dial->why, SL_E_AMQP_UNREACHABLE, "%s:%u: no time left to connect", dial->host,
                     (unsigned)dial->port);
@@ -207,14 +126,16 @@ static void connect_next(struct sl_dial *dial)
 
 static bool begin_connect(struct sl_dial *dial, size_t index, int64_t share_ms)
 {
-    const struct sockaddr *address = (const struct sockaddr *)&dial->addresses[index];
+    struct sockaddr_storage storage = { 0 };
+    socklen_t bytes = socket_address(dial->addresses.text[index], dial->port, &storage);
+    const struct sockaddr *address = (const struct sockaddr *)&storage;
     dial->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (dial->fd < 0) {
         fail_address(dial, errno);
         return false;
     }
     set_options(dial->fd);
-    if (connect(dial->fd, address, dial->address_bytes[index]) != 0 && errno != EINPROGRESS) {
+    if (connect(dial->fd, address, bytes) != 0 && errno != EINPROGRESS) {
         fail_address(dial, errno);
         return false;
     }
@@ -225,6 +146,19 @@ static bool begin_connect(struct sl_dial *dial, size_t index, int64_t share_ms)
         return false;
     }
     return true;
+}
+
+static socklen_t socket_address(const char *text, uint16_t port, struct sockaddr_storage *out)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+        memcpy(out, &v4, sizeof v4);
+        return sizeof v4;
+    }
+    SL_ASSERT(inet_pton(AF_INET6, text, &v6.sin6_addr) == 1); /* the resolver wrote it */
+    memcpy(out, &v6, sizeof v6);
+    return sizeof v6;
 }
 
 static void set_options(int fd)

@@ -1,8 +1,7 @@
 /*
  * dial - a TCP connection to a host name, with one deadline and every address tried.
  *
- * Resolves (numeric addresses need no DNS; names ask /etc/hosts, then the servers of /etc/resolv.conf as it is at that moment, without
- * blocking), then tries the addresses one after the other, each with its share of the time that is left, so that one silent
+ * Resolves (shared/resolve.h; numeric addresses need no DNS), then tries the addresses one after the other, each with its share of the time that is left, so that one silent
  * address cannot use up the turn of the others. Each dial happens once.
  * Refuses: TLS, retrying, waiting longer than its deadline.
  * Threads: belongs to its loop.

@@ -63,14 +63,12 @@ test('kill -9 of the publisher, three times', () =>
 test('the broker is killed and comes back', () =>
   deliverThrough('kill_broker', async () => {
     await servers.kill('rabbitmq');
-    await servers.start('rabbitmq');
     await until('the publisher is ready again', () => stack.isReady(stack.httpPort, stack.publisher), 60000);
   }));
 
 test('Postgres is killed and comes back', () =>
   deliverThrough('kill_postgres', async () => {
     await servers.kill('postgres');
-    await servers.start('postgres');
     await until('the consumer applies again', async () => (await stack.metric('sluice_pg_up', stack.consumerPort)) >= 1, 60000);
   }));
 

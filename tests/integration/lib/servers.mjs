@@ -1,20 +1,51 @@
-// servers - stop, kill and start the shared private RabbitMQ and Postgres, through `sluice dev` and its state directory.
+// servers - kill, stop and start the shared private RabbitMQ and Postgres, whose supervisor is `sluice dev --servers`.
 import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { serverAddresses } from './stack.mjs';
+import { serverAddresses, until } from './stack.mjs';
 
 const run = promisify(execFile);
 const sluice = path.join(process.env.SLUICE_BIN ?? '.', 'sluice');
+const directory = () => serverAddresses().SLUICE_DEV_DIR;
 
 async function dev(...args) {
-  const env = { ...process.env, SLUICE_DEV_DIR: serverAddresses().SLUICE_DEV_DIR };
-  await run(sluice, ['dev', ...args], { env, timeout: 90000 });
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, SLUICE_DEV_DIR: directory() };
+  return (await run(sluice, ['dev', ...args], { env, timeout: 90000 })).stdout;
+}
+
+async function status(name) {
+  const { stdout } = await run(sluice, ['dev', 'status', '-o', 'json'], { env: { PATH: process.env.PATH, HOME: process.env.HOME, SLUICE_DEV_DIR: directory() } })
+    .catch((error) => error); // exit status 1: something is not ready
+  return JSON.parse(stdout).find((one) => one.name === name);
+}
+
+// The broker is a tree of processes, each with its directory in the environment; Postgres dies with its first one.
+async function processesOf(name) {
+  if (name === 'postgres') return [(await status(name)).pid];
+  const mark = `STACK_DIR=${path.join(directory(), name)}\0`;
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark);
+    } catch {
+      return false; // it has gone, or is not ours
+    }
+  }).map(Number);
 }
 
 export const servers = {
   stop: (name) => dev('stop', name),
   start: (name) => dev('start', name),
-  // As a power cut for one server: SIGKILL, and held down until start().
-  kill: (name) => dev('kill', name),
+  // As a power cut for one server. Its supervisor starts it again; resolves when it serves.
+  async kill(name) {
+    const { starts } = await status(name);
+    const pids = await processesOf(name);
+    if (pids.length === 0) throw new Error(`no process of ${name} found`);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until(`${name} serves again`, async () => {
+      const now = await status(name);
+      return now.starts > starts && now.state === 'ready';
+    }, 90000);
+  },
 };

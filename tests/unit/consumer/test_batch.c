@@ -125,7 +125,9 @@ CLAIM(batch__a_lost_connection_forgets_all_but_what_runs)
         hold(&batch, tag, 10, 0);
     }
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 2, 0), 2);
-    con_batch_forget(&batch);
+    struct con_delivery *running[2] = { NULL };
+    CU_ASSERT_EQUAL(con_batch_forget(&batch, running), 2);
+    CU_ASSERT_PTR_EQUAL(running[1], taken[1]);
     CU_ASSERT_EQUAL(batch.held_count, 0);
     CU_ASSERT_EQUAL(batch.held_bytes, 0);
     CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
@@ -169,17 +171,36 @@ CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
         hold(&batch, tag, 10, 0);
     }
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
-    taken[0]->state = CON_DELIVERY_SETTLED;
-    con_batch_give_back(&batch, taken, 3, 0);
-    taken[1]->state = CON_DELIVERY_WAITING;
+    taken[0]->state = CON_DELIVERY_DEAD;
+    con_batch_give_back_all(&batch, 0);
     acks[0] = '\0';
     CU_ASSERT_EQUAL(con_settle_release(&batch, note_release, NULL), 4);
     CU_ASSERT_STRING_EQUAL(acks, "2 3 4 5 ");
     CU_ASSERT_EQUAL(batch.held_count, 1);
     CU_ASSERT_EQUAL(batch.waiting_count, 0);
     CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
+    taken[0]->state = CON_DELIVERY_SETTLED;
     CU_ASSERT_EQUAL(settle(&batch), 1);
     CU_ASSERT_PTR_NULL(batch.first);
+    con_batch_done(&batch);
+}
+
+CLAIM(batch__a_dead_one_among_those_given_back_is_not_taken_again)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[3];
+    con_batch_init(&batch, 3);
+    for (uint64_t tag = 1; tag <= 4; tag++) {
+        hold(&batch, tag, 10, 0);
+    }
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    taken[1]->state = CON_DELIVERY_DEAD;
+    con_batch_give_back_all(&batch, 0);
+    CU_ASSERT_EQUAL(batch.waiting_count, 3);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    CU_ASSERT_EQUAL(taken[0]->tag, 1);
+    CU_ASSERT_EQUAL(taken[1]->tag, 3);
+    CU_ASSERT_EQUAL(taken[2]->tag, 4);
     con_batch_done(&batch);
 }
 

@@ -54,9 +54,10 @@ CLAIM(retry_decide__contention_waits_between_its_bounds)
 
 CLAIM(retry_decide__a_dead_letter_has_the_class_of_its_code)
 {
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_VERSION), "version");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_MALFORMED), "decode");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_ITEM), "item");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_PERMANENT), "permanent");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_LIMIT), "permanent");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_VERSION, false), "version");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_MALFORMED, false), "decode");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_MALFORMED, true), "permanent");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_ITEM, true), "item");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_PERMANENT, true), "permanent");
+    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_LIMIT, true), "permanent");
 }

@@ -31,6 +31,15 @@ static void forget(const char *dir)
 
 static const char addresses[] = "AMQP_URL=amqp://u:p@127.0.0.1:1\n\nnonsense\nEMPTY=\nA=b=c\n";
 
+/* Addresses as a supervisor with this number writes them. */
+static bool save_as(const char *dir, pid_t pid, const char *lines)
+{
+    char text[512];
+    struct sl_err err = { 0 };
+    (void)snprintf(text, sizeof text, "%sSTACK_PID=%d\n", lines, (int)pid);
+    return ops_stack_save(dir, sl_span_of(text), &err);
+}
+
 CLAIM(stack__addresses_come_back_as_they_were_saved)
 {
     char dir[PATH_MAX];
@@ -55,7 +64,7 @@ CLAIM(stack__a_file_is_believed_only_while_its_supervisor_lives)
     struct sl_err err = { 0 };
     pid_t pid = 0;
     fresh(dir);
-    CU_ASSERT_TRUE(ops_stack_save(dir, sl_span_of(addresses), &err));
+    CU_ASSERT_TRUE(save_as(dir, getpid(), addresses));
     ops_stack_open(&stack);
     CU_ASSERT_EQUAL(stack.count, 0);
 
@@ -64,7 +73,7 @@ CLAIM(stack__a_file_is_believed_only_while_its_supervisor_lives)
     CU_ASSERT_TRUE(ops_stack_is_running(dir, &pid));
     CU_ASSERT_EQUAL(pid, getpid());
     ops_stack_open(&stack);
-    CU_ASSERT_EQUAL(stack.count, 3);
+    CU_ASSERT_EQUAL(stack.count, 4);
     CU_ASSERT_STRING_EQUAL(stack.dir, dir);
     ops_stack_done(&stack);
 
@@ -72,6 +81,21 @@ CLAIM(stack__a_file_is_believed_only_while_its_supervisor_lives)
     CU_ASSERT_FALSE(ops_stack_is_running(dir, &pid));
     ops_stack_open(&stack);
     CU_ASSERT_EQUAL(stack.count, 0);
+    forget(dir);
+}
+
+CLAIM(stack__a_file_of_an_earlier_supervisor_is_not_believed_while_the_next_one_starts)
+{
+    char dir[PATH_MAX];
+    struct ops_stack stack = { 0 };
+    struct sl_err err = { 0 };
+    fresh(dir);
+    CU_ASSERT_TRUE(save_as(dir, getppid(), addresses));
+    int lock = ops_stack_lock(dir, &err);
+    CU_ASSERT_TRUE(lock >= 0);
+    ops_stack_open(&stack);
+    CU_ASSERT_EQUAL(stack.count, 0);
+    close(lock);
     forget(dir);
 }
 
@@ -115,7 +139,7 @@ CLAIM(stack__the_environment_comes_before_the_stack)
     char dir[PATH_MAX];
     struct sl_err err = { 0 };
     fresh(dir);
-    CU_ASSERT_TRUE(ops_stack_save(dir, sl_span_of("STACK_TEST_NAME=stack\n"), &err));
+    CU_ASSERT_TRUE(save_as(dir, getpid(), "STACK_TEST_NAME=stack\n"));
     int lock = ops_stack_lock(dir, &err);
 
     char *value = ops_stack_lookup("STACK_TEST_NAME");

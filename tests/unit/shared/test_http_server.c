@@ -183,17 +183,18 @@ static struct heard hear_answer(struct world *world, int fd)
     struct heard heard = { 0 };
     sl_buf_init(&heard.text, 64u << 20);
     int64_t until_ms = sl_clock_mono_ms() + PATIENCE_MS;
+    size_t bytes = SIZE_MAX; /* of the answer, once its head is there */
     while (sl_clock_mono_ms() < until_ms && !heard.at_end && !heard.reset) {
-        const char *body = heard.text.data == NULL ? NULL : strstr(heard.text.data, "\r\n\r\n");
-        const char *length = body == NULL ? NULL : strstr(heard.text.data, "Content-Length: ");
-        if (length != NULL) {
-            size_t head_bytes = (size_t)(body + 4 - heard.text.data);
-            size_t bytes = head_bytes + strtoul(length + 16, NULL, 10);
-            if (heard.text.used_bytes >= bytes) {
-                return heard;
-            }
-        }
         hear_some(world, fd, &heard);
+        const char *text = bytes == SIZE_MAX ? heard.text.data : NULL;
+        const char *body = text == NULL ? NULL : strstr(text, "\r\n\r\n");
+        const char *length = body == NULL ? NULL : strstr(text, "Content-Length: ");
+        if (length != NULL) {
+            bytes = (size_t)(body + 4 - text) + strtoul(length + 16, NULL, 10);
+        }
+        if (heard.text.used_bytes >= bytes) {
+            break;
+        }
     }
     return heard;
 }

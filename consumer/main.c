@@ -1,0 +1,347 @@
+/*
+ * sluice-consumer - confirmed messages in, committed rows out.
+ *
+ * Reads its configuration from the environment, runs in the foreground, logs to stderr, never daemonises. SIGTERM and SIGINT drain: the
+ * running transaction ends, what was not started goes back to its queue, exit 0; a second one exits at once. SIGHUP reads LOG_LEVEL again.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "consumer/config.h"
+#include "consumer/parker.h"
+#include "consumer/upkeep.h"
+#include "consumer/worker.h"
+#include "shared/clock.h"
+#include "shared/health.h"
+
+#define PROGRAM          "sluice-consumer"
+#define DRAIN_POLL_MS    20
+#define HELP_BYTES_MAX   (16u * 1024u)
+#define WORKERS_MAX      (SL_SUBSYSTEMS_MAX * 16u)
+#define EXIT_INTERRUPTED 130
+
+extern char **environ;
+
+struct app {
+    struct con_options options;
+    struct con_config config;
+    const char *service;
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    struct sl_loop *loop;
+    struct con_worker *workers[WORKERS_MAX];
+    size_t worker_count;
+    struct con_parker *parker;
+    struct con_upkeep *upkeep;
+    struct sl_health health;
+    struct sl_http_server *server;
+    struct sl_timer *drain_timer;
+    bool is_draining;
+    int64_t drain_until_ms;
+};
+
+static bool run(struct app *app, struct sl_err *err);
+static void app_done(struct app *app);
+static bool read_config(struct app *app, struct sl_err *err);
+static bool open_log(struct app *app, struct sl_err *err);
+static bool open_loop(struct app *app, struct sl_err *err);
+static bool start_workers(struct app *app, struct sl_err *err);
+static bool start_parker(struct app *app, struct sl_err *err);
+static bool start_upkeep(struct app *app, struct sl_err *err);
+static bool open_health(struct app *app, struct sl_err *err);
+static bool serve(struct app *app, struct sl_err *err);
+static void on_stop_signal(int signal_number, void *arg);
+static void on_reload_signal(int signal_number, void *arg);
+static void on_drain_timer(void *arg);
+static size_t held(const struct app *app);
+static void look(void *arg, struct sl_health_state *out_state);
+static int help(void);
+static int check(struct app *app);
+
+int main(int argc, char **argv)
+{
+    SL_DONE(app_done) struct app app = { 0 };
+    struct sl_err err = { 0 };
+    int status = EXIT_SUCCESS;
+    if (!con_options_parse(argc, argv, &app.options, &err)) {
+        fprintf(stderr, PROGRAM ": %s\n", err.text);
+        return sl_err_exit_status(&err);
+    }
+    switch (app.options.mode) {
+    case CON_MODE_HELP:
+        return help();
+    case CON_MODE_VERSION:
+        puts(PROGRAM " " SLUICE_VERSION);
+        return EXIT_SUCCESS;
+    case CON_MODE_CHECK:
+        return check(&app);
+    case CON_MODE_RUN:
+        break;
+    }
+    if (!run(&app, &err)) {
+        fprintf(stderr, PROGRAM ": %s (%s)\n", err.text, sl_code_name(err.code));
+        status = sl_err_exit_status(&err);
+    }
+    return status;
+}
+
+static bool run(struct app *app, struct sl_err *err)
+{
+    return read_config(app, err)      /* every mistake at once */
+           && open_log(app, err)      /* before anything can go wrong unseen */
+           && open_loop(app, err)     /* signals become events of the loop */
+           && start_workers(app, err) /* links connect by themselves, for ever */
+           && start_parker(app, err)  /* dead letters into their table */
+           && start_upkeep(app, err)  /* partitions of the inbox */
+           && open_health(app, err)   /* ready when the first attempts have ended */
+           && serve(app, err);        /* until SIGTERM, then drain */
+}
+
+static void app_done(struct app *app)
+{
+    sl_http_server_free(app->server);
+    con_upkeep_free(app->upkeep);
+    con_parker_free(app->parker);
+    for (size_t i = 0; i < app->worker_count; i++) {
+        con_worker_free(app->workers[i]);
+    }
+    sl_timer_free(app->drain_timer);
+    sl_loop_free(app->loop);
+    sl_log_free(app->log);
+    sl_metrics_free(app->metrics);
+    con_config_done(&app->config);
+}
+
+static int help(void)
+{
+    SL_DONE(sl_buf_done) struct sl_buf text;
+    sl_buf_init(&text, HELP_BYTES_MAX);
+    sl_buf_append_text(&text, PROGRAM
+                       ": applies events from RabbitMQ to Postgres, each exactly once.\n\n"
+                       "usage: " PROGRAM
+                       " [SUBSYSTEM...]   run these subsystems; default: every enabled one\n"
+                       "       " PROGRAM
+                       " --check          say what is wrong with the configuration, exit 0 or 78\n"
+                       "       " PROGRAM " --help | --version\n\n"
+                       "configuration, from the environment:\n");
+    con_config_help(&text);
+    fputs(sl_buf_span(&text).data, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int check(struct app *app)
+{
+    struct sl_err err = { 0 };
+    if (!read_config(app, &err)) {
+        return sl_err_exit_status(&err);
+    }
+    for (size_t i = 0; i < app->config.chosen_count; i++) {
+        const struct sl_subsystem *subsystem = app->config.chosen[i];
+        printf("%s: queue %s, batch %u, prefetch %u, workers %u\n", subsystem->name,
+               subsystem->queue, subsystem->batch, subsystem->prefetch, subsystem->workers);
+    }
+    return EXIT_SUCCESS;
+}
+
+static bool read_config(struct app *app, struct sl_err *err)
+{
+    return con_config_read(&app->config, &app->options, environ, err);
+}
+
+static bool open_log(struct app *app, struct sl_err *err)
+{
+    app->service = app->config.service_name == NULL ? PROGRAM : app->config.service_name;
+    app->log = sl_log_new(
+        &(struct sl_log_opts){
+            .service = app->service,
+            .version = SLUICE_VERSION,
+            .level = (enum sl_level)app->config.log_level,
+            .format = (enum sl_log_format)app->config.log_format,
+            .fd = STDERR_FILENO,
+        },
+        err);
+    app->metrics = app->log == NULL ? NULL : sl_metrics_new(err);
+    if (app->metrics == NULL) {
+        return false;
+    }
+    sl_series_set(sl_metrics_series(app->metrics, SL_M_BUILD_INFO, SLUICE_VERSION, NULL), 1);
+    return true;
+}
+
+static bool open_loop(struct app *app, struct sl_err *err)
+{
+    signal(SIGPIPE, SIG_IGN);
+    app->loop = sl_loop_new(err);
+    if (app->loop == NULL) {
+        return false;
+    }
+    app->drain_timer = sl_timer_new(app->loop, on_drain_timer, app);
+    if (app->drain_timer == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
+    }
+    return sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
+           sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err) &&
+           sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
+}
+
+static bool start_workers(struct app *app, struct sl_err *err)
+{
+    for (size_t i = 0; i < app->config.chosen_count; i++) {
+        for (unsigned number = 0; number < app->config.chosen[i]->workers; number++) {
+            struct con_worker *worker = con_worker_new(
+                &(struct con_worker_opts){
+                    .loop = app->loop,
+                    .log = app->log,
+                    .metrics = app->metrics,
+                    .amqp = &app->config.amqp,
+                    .database_url = app->config.database_url,
+                    .service = app->service,
+                    .subsystem = app->config.chosen[i],
+                    .number = number,
+                },
+                err);
+            if (worker == NULL) {
+                return false;
+            }
+            app->workers[app->worker_count++] = worker;
+        }
+    }
+    return true;
+}
+
+static bool start_parker(struct app *app, struct sl_err *err)
+{
+    app->parker = con_parker_new(
+        &(struct con_parker_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .amqp = &app->config.amqp,
+            .database_url = app->config.database_url,
+            .service = app->service,
+            .subsystems = app->config.chosen,
+            .subsystem_count = app->config.chosen_count,
+        },
+        err);
+    return app->parker != NULL;
+}
+
+static bool start_upkeep(struct app *app, struct sl_err *err)
+{
+    app->upkeep = con_upkeep_new(app->loop, app->log, app->config.database_url, app->service, err);
+    return app->upkeep != NULL;
+}
+
+static bool open_health(struct app *app, struct sl_err *err)
+{
+    app->health = (struct sl_health){
+        .service = app->service,
+        .version = SLUICE_VERSION,
+        .metrics = app->metrics,
+        .look = look,
+        .arg = app,
+    };
+    app->server = sl_http_server_new(
+        &(struct sl_http_server_opts){
+            .loop = app->loop,
+            .listen = app->config.metrics_listen,
+            .limits = sl_http_limits_default,
+            .on_request = sl_health_on_request,
+            .arg = &app->health,
+        },
+        err);
+    return app->server != NULL;
+}
+
+static bool serve(struct app *app, struct sl_err *err)
+{
+    sl_info(app->log, "process.started", "connecting to broker and database",
+            sl_int("subsystems", (int64_t)app->config.chosen_count),
+            sl_int("workers", (int64_t)app->worker_count),
+            sl_str("metrics", app->config.metrics_listen),
+            sl_int("port", sl_http_server_port(app->server)));
+    if (!sl_loop_run(app->loop, err)) {
+        return false;
+    }
+    sl_info(app->log, "process.stopped", "everything is closed",
+            sl_int("given_back", (int64_t)held(app)));
+    return true;
+}
+
+static void on_stop_signal(int signal_number, void *arg)
+{
+    struct app *app = arg;
+    if (app->is_draining) {
+        _exit(EXIT_INTERRUPTED);
+    }
+    app->is_draining = true;
+    app->drain_until_ms = sl_clock_mono_ms() + app->config.drain_timeout;
+    sl_info(app->log, "drain.begin", "ending the running transactions, giving back the rest",
+            sl_str("signal", strsignal(signal_number)), sl_int("held", (int64_t)held(app)));
+    for (size_t i = 0; i < app->worker_count; i++) {
+        con_worker_drain(app->workers[i]);
+    }
+    con_parker_drain(app->parker);
+    sl_timer_arm(app->drain_timer, 0);
+}
+
+static void on_drain_timer(void *arg)
+{
+    struct app *app = arg;
+    bool is_drained = con_parker_is_drained(app->parker);
+    for (size_t i = 0; i < app->worker_count; i++) {
+        is_drained = is_drained && con_worker_is_drained(app->workers[i]);
+    }
+    if (is_drained) {
+        sl_loop_stop(app->loop);
+    } else if (sl_clock_mono_ms() >= app->drain_until_ms) {
+        sl_warn(app->log, "drain.timeout", "stopping; what is unfinished will be delivered again",
+                sl_int("held", (int64_t)held(app)));
+        sl_loop_stop(app->loop);
+    } else {
+        sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
+    }
+}
+
+static size_t held(const struct app *app)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < app->worker_count; i++) {
+        count += con_worker_held(app->workers[i]);
+    }
+    return count;
+}
+
+static void on_reload_signal(int signal_number, void *arg)
+{
+    (void)signal_number;
+    struct app *app = arg;
+    int level = con_config_log_level(environ);
+    if (level < 0) {
+        sl_warn(app->log, "process.reloaded",
+                "the configuration has mistakes now, keeping the log level");
+        return;
+    }
+    sl_log_set_level(app->log, (enum sl_level)level);
+    sl_info(app->log, "process.reloaded", "the log level was read again",
+            sl_int("log_level", level));
+}
+
+static void look(void *arg, struct sl_health_state *out_state)
+{
+    const struct app *app = arg;
+    bool has_tried = true;
+    bool is_well = con_parker_is_well(app->parker);
+    for (size_t i = 0; i < app->worker_count; i++) {
+        has_tried = has_tried && con_worker_has_tried(app->workers[i]);
+        is_well = is_well && con_worker_is_well(app->workers[i]);
+    }
+    out_state->is_degraded = !is_well;
+    out_state->waiting = app->is_draining ? "draining"
+                         : !has_tried
+                             ? "the first attempts to reach broker and database are not over"
+                             : NULL;
+}
