@@ -37,6 +37,7 @@ struct con_worker {
     size_t orphan_count;
     bool is_orphaned; /* the runner works on orphans */
     bool is_consuming;
+    bool is_queue_missing; /* when last tried; the next start is told with its first delivery */
     bool is_draining;
 
     struct sl_series *outcomes[OUTCOMES];
@@ -47,6 +48,7 @@ struct con_worker {
 static bool make_links(struct con_worker *worker, struct sl_err *err);
 static void find_series(struct con_worker *worker);
 static void reconsider(struct con_worker *worker);
+static void tell_started(struct con_worker *worker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
 static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                            void *arg);
@@ -236,6 +238,15 @@ static void reconsider(struct con_worker *worker)
         return;
     }
     worker->is_consuming = true;
+    if (!worker->is_queue_missing) {
+        tell_started(worker);
+    }
+}
+
+static void tell_started(struct con_worker *worker)
+{
+    const struct sl_subsystem *subsystem = worker->opts.subsystem;
+    worker->is_queue_missing = false;
     sl_info(worker->opts.log, "consumer.started", "taking deliveries",
             sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
             sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
@@ -257,6 +268,7 @@ static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, 
     struct con_worker *worker = arg;
     con_watch_down(&worker->broker_watch, why, wait_ms);
     worker->is_consuming = false;
+    worker->is_queue_missing = why->code == SL_E_AMQP_NOT_FOUND;
     forget(worker);
 }
 
@@ -309,6 +321,9 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
     if (worker->is_draining || !con_batch_hold(&worker->batch, &arrival, sl_clock_mono_us())) {
         give_back(worker, arrival.tag);
         return;
+    }
+    if (worker->is_queue_missing) {
+        tell_started(worker);
     }
     sl_series_add(worker->inflight, 1);
     sl_amqp_read_pause(worker->broker, con_batch_is_full(&worker->batch));
