@@ -1,0 +1,23 @@
+#!/bin/bash
+# quickstart.sh - the README's first command does what the README says, and leaves nothing running.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+grep -q '^    compose/quickstart$' "$root/README.md" || { echo "README.md does not name the command that is tested here" >&2; exit 1; }
+dir=$(mktemp -d /tmp/sluice-test-quickstart-XXXXXX)
+chmod 755 "$dir"
+trap 'rm -rf -- "$dir"' EXIT
+SLUICE_DEV_DIR=$dir/stack "$root/compose/quickstart" --once --count 200 </dev/null | tee "$dir/out"
+
+fail() {
+    echo "quickstart.sh: $1" >&2
+    exit 1
+}
+grep -q 'Proved: 200 events were accepted, 200 rows are in sluice_inbox' "$dir/out" || fail "the rows were not proved"
+grep -qE 'billing_customer +\| +[1-9]' "$dir/out" || fail "no customer arrived"
+grep -q 'From webhook to committed row' "$dir/out" || fail "no latency was shown"
+for process in /proc/[0-9]*/environ; do
+    if { tr '\0' '\n' <"$process"; } 2>/dev/null | grep -qF "$dir/stack"; then
+        fail "process ${process//[^0-9]/} was left behind"
+    fi
+done
