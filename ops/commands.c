@@ -41,7 +41,7 @@ static const struct ops_command commands[] = {
           "  --bad-signature   sign with another secret; every event must be refused\n"
           "  --print           print the events instead of sending them, one after the other\n"
           "  --list            the words WHAT can be\n" OUTPUT_USAGE
-          "Exit status: 0 all answered as expected, 3 some, 69 the publisher cannot be reached.\n",
+          "Exit status: 0 all answered as expected, 3 not all, 69 nothing answers there.\n",
       .example = "sluice trigger invoice.paid\n"
                  "sluice trigger signup --count 1000 --concurrency 32\n"
                  "sluice trigger all --url http://127.0.0.1:8080 -o json",

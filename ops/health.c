@@ -44,6 +44,8 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool check(const struct wish *wish, bool *out_well, struct sl_err *err);
 static void look(const struct wish *wish, struct seen *seen);
 static void read_health(struct sl_span body, struct seen *seen);
+static void read_reason(struct sl_span body, struct seen *seen);
+static void take_text(struct sl_span body, const char *key, char out[CELL_BYTES]);
 static bool get(const struct seen *seen, const char *path, int64_t timeout_ms, int *out_status,
                 struct sl_buf *body, struct sl_err *err);
 
@@ -139,9 +141,9 @@ static void look(const struct wish *wish, struct seen *seen)
         return;
     }
     seen->is_ready = status == 200;
-    snprintf(seen->ready, CELL_BYTES, seen->is_ready ? "yes" : "no (HTTP %d)", status);
+    snprintf(seen->ready, CELL_BYTES, "%s", seen->is_ready ? "yes" : "no");
     if (!seen->is_ready) {
-        snprintf(seen->note, CELL_BYTES, "%.*s", SL_SPAN_ARGS(sl_span_trim(sl_buf_span(&body))));
+        read_reason(sl_buf_span(&body), seen);
     }
 }
 
@@ -157,17 +159,28 @@ static bool get(const struct seen *seen, const char *path, int64_t timeout_ms, i
 /* {"service":"…","status":"ok|degraded","timestamp":"…","version":"…"} */
 static void read_health(struct sl_span body, struct seen *seen)
 {
+    take_text(body, "status", seen->health);
+    take_text(body, "version", seen->version);
+}
+
+/* {"ready":false,"reason":"…"}; anything else is shown as it is. */
+static void read_reason(struct sl_span body, struct seen *seen)
+{
+    snprintf(seen->note, CELL_BYTES, "%.*s", SL_SPAN_ARGS(sl_span_trim(body)));
+    take_text(body, "reason", seen->note);
+}
+
+/* Leaves out as it is when the body has no such text. */
+static void take_text(struct sl_span body, const char *key, char out[CELL_BYTES])
+{
     struct sl_json_parser *parser = sl_json_parser_new(BODY_BYTES_MAX);
-    struct sl_arena arena;
+    SL_DONE(sl_arena_done) struct sl_arena arena = { 0 };
     sl_arena_init(&arena, 4 * BODY_BYTES_MAX);
     const struct sl_json *root =
         parser == NULL ? NULL : sl_json_parse(parser, &arena, body, 2, NODES_MAX, NULL);
-    struct sl_span status = sl_json_text(sl_json_get(root, "status"), &arena, true, NULL);
-    struct sl_span version = sl_json_text(sl_json_get(root, "version"), &arena, true, NULL);
-    if (status.bytes > 0) {
-        snprintf(seen->health, CELL_BYTES, "%.*s", SL_SPAN_ARGS(status));
+    struct sl_span text = sl_json_text(sl_json_get(root, key), &arena, true, NULL);
+    if (text.bytes > 0) {
+        snprintf(out, CELL_BYTES, "%.*s", SL_SPAN_ARGS(text));
     }
-    snprintf(seen->version, CELL_BYTES, "%.*s", SL_SPAN_ARGS(version));
-    sl_arena_done(&arena);
     sl_json_parser_free(parser);
 }

@@ -31,10 +31,9 @@ void ops_topology_tell_remedy(const struct ops_topology_report *report)
                 tell_unbinding(report, declare->name);
             }
         }
-        printf(
-            "%u. When `sluice topology diff` says that it holds 0 messages, delete it. What is still "
-            "inside then is lost.\n",
-            number++);
+        printf("%u. When `sluice topology diff` says 0 messages, stop the consumer, look again (0 "
+               "messages, 0 consumers), and delete it.\n   What is inside then is lost.\n",
+               number++);
         for (size_t i = 0; i < report->plan->count; i++) {
             const struct sl_amqp_declare *declare = &report->plan->steps[i].declare;
             if (report->seen[i].state == OPS_TOPOLOGY_DIFFERS &&

@@ -147,6 +147,6 @@ static const char *expect(struct sl_http_chunks *chunks, char byte, char expecte
     if (byte != expected) {
         return "malformed line end in chunked body";
     }
-    chunks->state = next;
+    chunks->state = (int)next;
     return NULL;
 }

@@ -19,7 +19,7 @@ struct sl_resolver {
     struct sl_loop *loop;
     struct sl_timer *deliver;
     struct question *question; /* NULL when nothing is asked */
-    char name[256]; /* RFC 1035: a name has at most 255 bytes */
+    char name[256];            /* RFC 1035: a name has at most 255 bytes */
     struct sl_addresses addresses;
     struct sl_err why;
     void (*on_done)(const struct sl_addresses *, const struct sl_err *, void *);

@@ -75,7 +75,7 @@ struct world {
     int declare_refused;
     uint32_t message_count;
     bool free_in_callback;
-    char headers[256];
+    char headers[512];
 };
 
 static void on_guard(void *arg)
@@ -385,6 +385,11 @@ static bool all_delivered(struct world *world)
     return world->delivered >= MANY;
 }
 
+static bool tenth_delivered(struct world *world)
+{
+    return world->delivered >= MANY / 10;
+}
+
 CLAIM(amqp_link__ten_thousand_publishes_are_confirmed_then_consumed_and_acked)
 {
     struct world world;
@@ -403,6 +408,33 @@ CLAIM(amqp_link__ten_thousand_publishes_are_confirmed_then_consumed_and_acked)
     CU_ASSERT(strstr(world.headers, "|sluice-attempt=3|sluice-error=nine0") != NULL);
     CU_ASSERT(world.downs == 0);
     world_done(&world);
+}
+
+CLAIM(amqp_link__what_was_not_acked_comes_again_on_the_next_connection)
+{
+    struct world world;
+    struct sl_err err = { 0 };
+    world_init(&world);
+    go_up(&world);
+    declare_quorum(&world, "link.again");
+    publish_many(&world, MANY / 10);
+    for (int connection = 0; connection < 2; connection++) {
+        sl_amqp_link_free(SL_TAKE(world.link));
+        go_up(&world);
+        world.delivered = 0;
+        world.redelivered = 0;
+        world.to_ack_each = connection == 1;
+        CU_ASSERT(sl_amqp_consume(world.link, "link.again", 2000, &err));
+        CU_ASSERT(reach(&world, tenth_delivered, PATIENCE_MS));
+        CU_ASSERT(world.delivered == MANY / 10);
+        CU_ASSERT(world.redelivered == (connection == 0 ? 0 : MANY / 10));
+    }
+    world_done(&world);
+}
+
+static bool five_delivered(struct world *world)
+{
+    return world->delivered == 5;
 }
 
 CLAIM(amqp_link__a_body_of_many_frames_arrives_whole)
@@ -428,15 +460,8 @@ CLAIM(amqp_link__a_body_of_many_frames_arrives_whole)
         world.published++;
     }
     CU_ASSERT(reach(&world, all_settled, PATIENCE_MS));
-    world.body = sl_span_make(large, sizeof large);
-    while (world.delivered < (int)SL_COUNT(sizes)) {
-        int before = world.delivered;
-        (void)reach(&world, is_up, 100);
-        usleep(1000);
-        if (world.delivered == before && world.downs > 0) {
-            break;
-        }
-    }
+    world.body = sl_span_make(large, sizeof large); /* of which all bodies are a beginning */
+    CU_ASSERT(reach(&world, five_delivered, PATIENCE_MS));
     CU_ASSERT(world.body_sum == sum);
     CU_ASSERT(world.downs == 0);
     world_done(&world);
@@ -615,12 +640,18 @@ CLAIM(amqp_link__a_killed_broker_settles_everything_and_the_link_comes_back)
 
     CU_ASSERT(reach(&world, is_up, RESTART_MS));
     CU_ASSERT(world.ups == 2);
-    int before = world.outcomes[SL_PUBLISH_CONFIRMED];
-    world.to_publish = world.published + 100;
-    memset(world.seen, 0, sizeof world.seen);
-    fill(&world);
-    CU_ASSERT(reach(&world, all_settled, PATIENCE_MS));
-    CU_ASSERT(world.outcomes[SL_PUBLISH_CONFIRMED] == before + 100);
+    /* The queue elects a leader first: early ones may miss their deadline. */
+    bool all_confirmed = false;
+    for (int round = 0; round < 10 && !all_confirmed; round++) {
+        int before = world.outcomes[SL_PUBLISH_CONFIRMED];
+        memset(world.seen, 0, sizeof world.seen);
+        world.to_publish = world.published + 100;
+        fill(&world);
+        CU_ASSERT(reach(&world, all_settled, PATIENCE_MS));
+        all_confirmed = world.outcomes[SL_PUBLISH_CONFIRMED] == before + 100;
+    }
+    CU_ASSERT(all_confirmed);
+    CU_ASSERT(world.ups == 2);
     world_done(&world);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "shared/json.h"
 #include "shared/units.h"
 #include "tests/support/claims.h"
 
@@ -165,4 +166,33 @@ CLAIM(sample__one_type_means_one_customer_per_event)
     ops_sample_seat(first, count, 41, &seat);
     CU_ASSERT_EQUAL(seat.customer, 42);
     CU_ASSERT_STRING_EQUAL(ops_sample_step_type(seat.step), "invoice.paid");
+}
+
+CLAIM(sample__every_event_is_json_that_says_the_same_inside_and_outside)
+{
+    SL_DONE(sl_buf_done) struct sl_buf out = { 0 };
+    SL_DONE(sl_arena_done) struct sl_arena arena = { 0 };
+    struct sl_json_parser *parser = sl_json_parser_new(OPS_SAMPLE_BYTES_MAX);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(parser);
+    sl_buf_init(&out, OPS_SAMPLE_BYTES_MAX);
+    sl_arena_init(&arena, 1u << 20);
+    for (size_t step = 0; step < ops_sample_step_count(); step++) {
+        struct sl_err err = { 0 };
+        write_step(&out, step + 1, 3, step);
+        sl_arena_reset(&arena);
+        const struct sl_json *root =
+            sl_json_parse(parser, &arena, sl_buf_span(&out), 16, 4096, &err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+        const struct sl_json *object = sl_json_at(root, "data.object");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(object);
+        struct sl_span type = sl_json_text(sl_json_get(root, "type"), &arena, true, NULL);
+        CU_ASSERT_TRUE(sl_span_is(type, ops_sample_step_type(step)));
+        CU_ASSERT_EQUAL(sl_json_get(object, "id")->type, SL_JSON_STRING);
+        struct sl_span customer = sl_json_text(sl_json_get(object, "customer"), &arena, true, NULL);
+        CU_ASSERT_TRUE(customer.data == NULL || sl_span_is(customer, "cus_Ab3dEf7h000003"));
+        const struct sl_json *previous = sl_json_at(root, "data.previous_attributes");
+        CU_ASSERT_TRUE(previous == NULL || previous->type == SL_JSON_OBJECT);
+        CU_ASSERT_EQUAL(strstr(ops_sample_step_type(step), ".updated") != NULL, previous != NULL);
+    }
+    sl_json_parser_free(parser);
 }
