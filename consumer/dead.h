@@ -2,7 +2,7 @@
  * dead - an event that was given up, as the message that carries it to the dead letters.
  *
  * Decides only: what the message and the log line hold. The body is the original message, byte for byte; the headers say why
- * (DESIGN of the message in schemas/envelope.md): sluice-error-class, -code, sluice-error (at most CON_ERROR_BYTES_MAX), sluice-attempt,
+ * (see schemas/envelope.md for the message itself): sluice-error-class, -code, sluice-error (at most CON_ERROR_BYTES_MAX), sluice-attempt,
  * sluice-first-failed-at (milliseconds), sluice-orig-key, and sluice-replay-run and traceparent when the original had them. The broker's own x- headers
  * are not repeated.
  * Threads: no shared state.

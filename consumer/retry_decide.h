@@ -9,7 +9,7 @@
  *   item, permanent     bisect: the guilty event alone becomes a dead letter
  *   halt                hold as well, but loudly: our schema, our rights or our code are wrong, and a human must act
  * Refuses: losing anything; an unknown error holds.
- * Law: SQLSTATE classes, schemas/sqlstate.md; the retry counts, runbooks/postgres.md.
+ * Law: shared/sqlstate.def for the classes.
  * Threads: no state.
  */
 #ifndef CONSUMER_RETRY_DECIDE_H

@@ -50,7 +50,6 @@ static bool meet_failure(struct con_runner *runner, const struct con_apply_error
 static void blame(struct con_runner *runner, struct con_slice slice,
                   const struct con_apply_error *error);
 static void hold(struct con_runner *runner, const struct con_apply_error *error, bool needs_human);
-static void set_holding(struct con_runner *runner, bool is_holding);
 
 struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_err *err)
 {
@@ -264,7 +263,7 @@ static void finish(struct con_runner *runner)
     runner->deliveries = NULL;
     runner->count = 0;
     sl_arena_reset(&runner->arena);
-    set_holding(runner, false);
+    runner->is_holding = false;
     runner->opts.on_finished(runner->opts.arg);
 }
 
@@ -297,7 +296,7 @@ static void pass(struct con_runner *runner)
     con_bisect_passed(&runner->bisect);
     runner->tries = 0;
     sl_backoff_reset(&runner->backoff);
-    set_holding(runner, false);
+    runner->is_holding = false;
     runner->opts.on_progress(runner->opts.arg);
 }
 
@@ -380,13 +379,5 @@ static void hold(struct con_runner *runner, const struct con_apply_error *error,
     } else {
         sl_timer_disarm(runner->timer);
     }
-    set_holding(runner, true);
-}
-
-static void set_holding(struct con_runner *runner, bool is_holding)
-{
-    if (runner->is_holding != is_holding) {
-        runner->is_holding = is_holding;
-        runner->opts.on_holding(runner->opts.arg);
-    }
+    runner->is_holding = true;
 }

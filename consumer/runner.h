@@ -34,8 +34,6 @@ struct con_runner_opts {
                     const struct sl_err *why, const char *sqlstate);
     /* After each committed transaction, and after dead ones were handed out: acknowledge what can be. */
     void (*on_progress)(void *arg);
-    /* Holding began or ended (con_runner_is_holding): take no more, or take again. */
-    void (*on_holding)(void *arg);
     /* Nothing runs any more. Deliveries that were started and not handed out (after con_runner_stop) are the owner's again. */
     void (*on_finished)(void *arg);
 };

@@ -1,14 +1,12 @@
 /*
- * worker - one consumer of one subsystem: its links, what it holds, and the acknowledgements.
+ * worker - one consumer of one subsystem: its links, and when it consumes.
  *
  * Three connections: one to consume, one to publish dead letters (parking), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
  * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_BYTES_MAX is read.
  * It does not cancel and consume again on one connection: with unacknowledged deliveries of the same consumer tag this crashes the channel of
  * RabbitMQ 3.10 (seen with 3.10.8, quorum queues).
- * Law: acknowledge after COMMIT or after the dead letter's confirm, never before. When the consuming connection is lost every tag is void: what
- * it delivered is forgotten and comes again; the inbox knows what was applied.
- * Refuses: declaring queues; deciding (batch, runner, retry_decide, settle do).
+ * Refuses: declaring queues; what happens to a delivery is the desk's.
  * Threads: one loop.
  */
 #ifndef CONSUMER_WORKER_H

@@ -7,10 +7,10 @@
 #include "ops/dev.h"
 #include "ops/health.h"
 #include "ops/migrate.h"
-#include "ops/nearest.h"
 #include "ops/sign.h"
 #include "ops/topology.h"
 #include "ops/trigger.h"
+#include "shared/nearest.h"
 #include "shared/scope.h"
 
 #define NAME_BYTES 64u
@@ -235,9 +235,9 @@ static int unknown(int argc, char **argv)
     }
     bool has_verb = argc > 1 && argv[1][0] != '-';
     snprintf(typed, sizeof typed, "%s%s%s", argv[0], has_verb ? " " : "", has_verb ? argv[1] : "");
-    const char *nearest = ops_nearest(typed, next_name, NULL);
+    const char *nearest = sl_nearest_of(sl_span_of(typed), next_name, NULL);
     if (nearest == NULL) {
-        nearest = ops_nearest(argv[0], next_noun, &nouns);
+        nearest = sl_nearest_of(sl_span_of(argv[0]), next_noun, &nouns);
     }
     fprintf(stderr, "sluice: there is no command '%s'%s%s%s\n", is_noun(argv[0]) ? typed : argv[0],
             nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,

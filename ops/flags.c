@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/nearest.h"
+#include "shared/nearest.h"
 #include "shared/span.h"
 #include "shared/units.h"
 
@@ -109,7 +109,7 @@ static bool names_are_whole(const struct ops_flag *flags, size_t count, int argc
         char word[NAME_BYTES];
         snprintf(word, sizeof word, "%.*s", SL_SPAN_ARGS(name));
         struct names names = { flags, count };
-        const char *nearest = ops_nearest(word, flag_name, &names);
+        const char *nearest = sl_nearest_of(sl_span_of(word), flag_name, &names);
         return sl_fail(err, SL_E_USAGE, "there is no flag --%s%s%s%s", word,
                        nearest == NULL ? "" : "; did you mean --", nearest == NULL ? "" : nearest,
                        nearest == NULL ? "" : "?");

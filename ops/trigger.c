@@ -9,11 +9,11 @@
 #include "ops/address.h"
 #include "ops/commands.h"
 #include "ops/flags.h"
-#include "ops/nearest.h"
 #include "ops/sample.h"
 #include "ops/trigger_tell.h"
 #include "ops/volley.h"
 #include "shared/clock.h"
+#include "shared/nearest.h"
 
 #define COUNT_MAX           1000000
 #define CONCURRENCY_DEFAULT 16
@@ -139,7 +139,7 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool find_word(struct wish *wish, struct sl_err *err)
 {
     if (!ops_sample_find(wish->word, &wish->first_step, &wish->step_count)) {
-        const char *nearest = ops_nearest(wish->word, ops_sample_word, NULL);
+        const char *nearest = sl_nearest_of(sl_span_of(wish->word), ops_sample_word, NULL);
         return sl_fail(err, SL_E_USAGE, "there is no sample of '%.80s'%s%s%s", wish->word,
                        nearest == NULL ? "; --list shows what there is" : "; did you mean ",
                        nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");

@@ -5,7 +5,7 @@
  * {"service","status","timestamp","version"} while the process can serve, status "ok" or "degraded". /metrics: Prometheus text,
  * only where the owner passes its metrics (never on a public port).
  * Decides only: what the state means is the owner's, through look(); opening a port is the caller's.
- * Law: the /health keys of schemas/openapi; "draining" answers 503 on /readyz so that a balancer stops sending.
+ * Law: the keys of /health are a public interface; "draining" answers 503 on /readyz so that a balancer stops sending.
  * Threads: belongs to the loop of its HTTP server.
  */
 #ifndef SHARED_HEALTH_H

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/nearest.h"
 #include "tests/support/claims.h"
 
 CLAIM(commands__every_one_has_a_purpose_an_example_and_is_found_by_its_name)
@@ -21,28 +20,4 @@ CLAIM(commands__every_one_has_a_purpose_an_example_and_is_found_by_its_name)
     }
     CU_ASSERT_PTR_NULL(ops_commands_find("topology"));
     CU_ASSERT_PTR_NULL(ops_commands_find(""));
-}
-
-static const char *const words[] = { "trigger", "topology apply", "topology diff", "sign", NULL };
-
-static const char *next_word(const void *arg, size_t i)
-{
-    (void)arg;
-    return words[i];
-}
-
-CLAIM(nearest__suggests_a_slip_and_not_a_guess)
-{
-    CU_ASSERT_STRING_EQUAL(ops_nearest("triger", next_word, NULL), "trigger");
-    CU_ASSERT_STRING_EQUAL(ops_nearest("topology dif", next_word, NULL), "topology diff");
-    CU_ASSERT_STRING_EQUAL(ops_nearest("sgin", next_word, NULL), "sign");
-    CU_ASSERT_PTR_NULL(ops_nearest("frobnicate", next_word, NULL));
-    CU_ASSERT_PTR_NULL(ops_nearest("", next_word, NULL));
-}
-
-CLAIM(nearest__counts_edits)
-{
-    CU_ASSERT_EQUAL(ops_nearest_edits("", ""), 0);
-    CU_ASSERT_EQUAL(ops_nearest_edits("abc", ""), 3);
-    CU_ASSERT_EQUAL(ops_nearest_edits("kitten", "sitting"), 3);
 }

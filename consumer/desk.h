@@ -1,0 +1,52 @@
+/*
+ * desk - what a worker has in hand: each delivery from its arrival to its acknowledgement.
+ *
+ * Holds what arrives (batch), has it applied (runner) or published as a dead letter (parking), and acknowledges what is settled (settle).
+ * Law: acknowledge after COMMIT or after the dead letter's confirm, never before. When the consuming connection is lost every tag is void: what
+ * it delivered is forgotten and comes again; the inbox knows what was applied.
+ * Refuses: opening the links it works with, and deciding when to consume (worker does).
+ * Threads: one loop.
+ */
+#ifndef CONSUMER_DESK_H
+#define CONSUMER_DESK_H
+
+#include "shared/amqp_link.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+#include "shared/pg_link.h"
+#include "shared/subsystems.h"
+
+struct con_desk;
+
+struct con_desk_opts {
+    struct sl_loop *loop; /* borrowed, as everything here */
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    const struct sl_amqp_url *amqp; /* for the dead letters' own connection */
+    const struct sl_subsystem *subsystem;
+    const char *owner;           /* the worker's name */
+    const char *connection_name; /* shown by the broker's own tools */
+    struct sl_amqp_link *broker; /* that delivers, and takes the acknowledgements */
+    struct sl_pg_link *pg;       /* has the statements of con_apply_statements */
+};
+
+struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *err) SL_MUST;
+/* Free both links first. Accepts NULL. */
+void con_desk_free(struct con_desk *desk);
+
+void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
+/* The consuming connection is gone. */
+void con_desk_forget(struct con_desk *desk);
+/* The Postgres link is up. */
+void con_desk_pg_up(struct con_desk *desk);
+
+/* Ends the running transaction, gives back what was not started and what still arrives. */
+void con_desk_drain(struct con_desk *desk);
+bool con_desk_is_drained(const struct con_desk *desk);
+
+/* Deliveries not settled yet. */
+size_t con_desk_held(const struct con_desk *desk);
+/* Nothing is held back, and dead letters can be published. */
+bool con_desk_is_well(const struct con_desk *desk);
+
+#endif
