@@ -6,6 +6,7 @@
  * as LOST, and reconnects with full-jitter backoff up to 30 s, rotating over the hosts, for ever. A publish is settled exactly once; only
  * CONFIRMED means the broker took it (confirmed and not returned).
  * rabbitmq-c is used as a codec only, behind shared/amqp_wire.h; its sockets and waits are never used.
+ * The program ignores SIGPIPE: a broker that is gone shows as an error, never as a signal.
  * Refuses: policy about what to do without a broker; sharing a connection between publishing and consuming (use two links).
  * Threads: belongs to its loop.
  */
