@@ -34,6 +34,7 @@ static void on_attempt_timer(void *arg);
 static void on_beat_timer(void *arg);
 static void on_confirm_timer(void *arg);
 static void on_declare_timer(void *arg);
+static void on_resume_timer(void *arg);
 
 const char *sl_amqp_state_name(enum sl_amqp_state state)
 {
@@ -111,8 +112,10 @@ static bool make_parts(struct sl_amqp_link *link, struct sl_err *err)
     link->beat_timer = sl_timer_new(loop, on_beat_timer, link);
     link->confirm_timer = sl_timer_new(loop, on_confirm_timer, link);
     link->declare_timer = sl_timer_new(loop, on_declare_timer, link);
+    link->resume_timer = sl_timer_new(loop, on_resume_timer, link);
     if (link->opts.connection_name == NULL || link->attempt_timer == NULL ||
-        link->beat_timer == NULL || link->confirm_timer == NULL || link->declare_timer == NULL) {
+        link->beat_timer == NULL || link->confirm_timer == NULL || link->declare_timer == NULL ||
+        link->resume_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a broker link");
     }
     while (link->backoff.rng == 0) {
@@ -167,6 +170,7 @@ static void destroy(struct sl_amqp_link *link)
     sl_timer_free(link->beat_timer);
     sl_timer_free(link->confirm_timer);
     sl_timer_free(link->declare_timer);
+    sl_timer_free(link->resume_timer);
     free((char *)(uintptr_t)link->opts.connection_name);
     free(link);
 }
@@ -315,14 +319,12 @@ static void disconnect(struct sl_amqp_link *link)
         link->bev = NULL;
     }
     sl_dial_free(SL_TAKE(link->dial));
-    if (link->beat_timer != NULL) {
-        sl_timer_disarm(link->beat_timer);
-    }
-    if (link->confirm_timer != NULL) {
-        sl_timer_disarm(link->confirm_timer);
-    }
-    if (link->declare_timer != NULL) {
-        sl_timer_disarm(link->declare_timer);
+    struct sl_timer *timers[] = { link->beat_timer, link->confirm_timer, link->declare_timer,
+                                  link->resume_timer };
+    for (size_t i = 0; i < SL_COUNT(timers); i++) {
+        if (timers[i] != NULL) { /* one may be missing in a link that was never finished */
+            sl_timer_disarm(timers[i]);
+        }
     }
 }
 
@@ -401,5 +403,13 @@ static void on_declare_timer(void *arg)
     sl_fail(&err, SL_E_DEADLINE, "no answer to a declaration within %lld ms",
             (long long)link->opts.attempt_ms);
     sl_link_fail(link, &err);
+    sl_link_leave(link);
+}
+
+static void on_resume_timer(void *arg)
+{
+    struct sl_amqp_link *link = arg;
+    sl_link_enter(link);
+    sl_link_read(link);
     sl_link_leave(link);
 }

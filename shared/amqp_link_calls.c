@@ -94,9 +94,7 @@ void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused)
     } else {
         link->received_at_ms = sl_clock_mono_ms(); /* its silence was our doing */
         bufferevent_enable(link->bev, EV_READ);
-        /* What had arrived before the pause, on the next turn. */
-        bufferevent_trigger(link->bev, EV_READ,
-                            BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+        sl_timer_arm(link->resume_timer, 0); /* reads what had arrived before the pause */
     }
 }
 

@@ -47,6 +47,7 @@ struct sl_amqp_link {
     struct sl_timer *beat_timer;
     struct sl_timer *confirm_timer;
     struct sl_timer *declare_timer;
+    struct sl_timer *resume_timer; /* the owner's pause is over */
     int64_t heartbeat_ms;
     int64_t received_at_ms; /* last byte */
     int64_t sent_at_ms;
