@@ -650,6 +650,9 @@ bool sl_wire_put_publish(const struct sl_wire *wire, struct sl_buf *out,
                        "routing key, message id, content type and app id are at most %u bytes",
                        SL_WIRE_NAME_BYTES_MAX);
     }
+    if (message->body.bytes > out->bytes_max) {
+        return sl_fail(err, SL_E_LIMIT, "message of %zu bytes is too large", message->body.bytes);
+    }
     amqp_basic_publish_t fields = { .exchange = amqp_cstring_bytes(message->exchange),
                                     .routing_key = bytes_of(message->routing_key),
                                     .mandatory = 1 };
