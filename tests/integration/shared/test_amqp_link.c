@@ -164,12 +164,9 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
     world->redelivered += delivery->redelivered;
     world->last_tag = delivery->tag;
     world->body_sum += delivery->message.body.bytes;
-    for (size_t i = 0; i < delivery->message.body.bytes; i++) {
-        if (delivery->message.body.data[i] != world->body.data[i]) {
-            CU_FAIL("a body came back changed");
-            break;
-        }
-    }
+    /* Of a length that was not sent last: a claim that publishes several sizes compares their sum. */
+    struct sl_span body = delivery->message.body;
+    CU_ASSERT(body.bytes != world->body.bytes || sl_span_eq(body, world->body));
     const struct sl_amqp_message *message = &delivery->message;
     int used = snprintf(world->headers, sizeof world->headers, "%.*s|%.*s|%.*s|%s|%.*s",
                         SL_SPAN_ARGS(message->message_id), SL_SPAN_ARGS(message->type),
