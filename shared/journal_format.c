@@ -232,7 +232,7 @@ bool sl_journal_name_parse(const char *name, uint64_t *out_first_seq)
             return false;
         }
     }
-    if (strcmp(digits + HEX_DIGITS, NAME_SUFFIX) != 0) {
+    if (strcmp(digits + HEX_DIGITS, NAME_SUFFIX) != 0 || value == 0 || value > SL_JOURNAL_SEQ_MAX) {
         return false;
     }
     *out_first_seq = value;

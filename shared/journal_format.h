@@ -29,6 +29,9 @@
 /* No valid UTF-8, so that text inside a payload rarely looks like a record. */
 #define SL_JOURNAL_SYNC 0xf5c1d4feu
 
+/* Numbers start at 1; 2^62 of them are enough for everyone and keep sums from overflowing. */
+#define SL_JOURNAL_SEQ_MAX (UINT64_C(1) << 62)
+
 #define SL_JOURNAL_NAME_BYTES 26u /* "drop-<16 hex digits>.slj" and a NUL */
 
 enum sl_journal_type {
@@ -99,7 +102,7 @@ bool sl_journal_record_decode(const uint8_t *bytes, uint32_t salt_crc,
                               struct sl_journal_record *out_record, uint32_t *rolling_crc);
 
 void sl_journal_name(uint64_t first_seq, char out_name[SL_JOURNAL_NAME_BYTES]);
-/* True for exactly the names that sl_journal_name makes. */
+/* True for exactly the names that sl_journal_name makes from 1..SL_JOURNAL_SEQ_MAX. */
 bool sl_journal_name_parse(const char *name, uint64_t *out_first_seq);
 
 #endif

@@ -129,9 +129,9 @@ CLAIM(journal_format__names_sort_by_sequence_and_only_exact_names_are_ours)
     CU_ASSERT_STRING_EQUAL(name, "drop-000000000000001f.slj");
     CU_ASSERT(sl_journal_name_parse(name, &seq));
     CU_ASSERT_EQUAL(seq, 0x1f);
-    sl_journal_name(UINT64_MAX, name);
+    sl_journal_name(SL_JOURNAL_SEQ_MAX, name);
     CU_ASSERT(sl_journal_name_parse(name, &seq));
-    CU_ASSERT_EQUAL(seq, UINT64_MAX);
+    CU_ASSERT_EQUAL(seq, SL_JOURNAL_SEQ_MAX);
     static const char *const others[] = {
         "",
         "drop-",
@@ -140,6 +140,9 @@ CLAIM(journal_format__names_sort_by_sequence_and_only_exact_names_are_ours)
         "drop-000000000000001f.slj.corrupt-0",
         "drop-00000000000001f.slj",
         "drop-0000000000000001f.slj",
+        "drop-0000000000000000.slj",
+        "drop-4000000000000001.slj",
+        "drop-ffffffffffffffff.slj",
         "spare.slj",
         "LOCK",
     };
