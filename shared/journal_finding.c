@@ -7,9 +7,8 @@ static const struct {
     const char *name;
     const char *sentence;
 } rows[SL_JOURNAL_TELL_COUNT] = {
-#define SL_JOURNAL_TELL(id, weight_, name_, sentence_)                                             \
-    [SL_JOURNAL_##                                                                                 \
-        id] = { .weight = SL_JOURNAL_WEIGHT_##weight_, .name = (name_), .sentence = (sentence_) },
+#define SL_JOURNAL_TELL(id, weight, name, sentence)                                                \
+    [SL_JOURNAL_TELL_##id] = { SL_JOURNAL_WEIGHT_##weight, (name), (sentence) },
 #include "shared/journal_finding.def"
 #undef SL_JOURNAL_TELL
 };

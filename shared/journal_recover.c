@@ -37,6 +37,7 @@ static void count_event(struct recovery *recovery, struct sl_journal_segment *se
                         const struct sl_journal_item *item, const uint8_t *bits, size_t bits_bytes);
 static void finish_segment(struct recovery *recovery, size_t i, const struct sl_journal_walk *walk,
                            struct sl_journal_segment *segment, const struct sl_journal_item *end);
+static bool must_be_sealed(const struct recovery *recovery, size_t i);
 static void drop_newest(struct recovery *recovery, struct sl_journal_segment *segment);
 static void quarantine(struct recovery *recovery, const char *name, uint64_t bytes);
 static void tell_missing(struct recovery *recovery, const char *name, uint64_t from,
@@ -74,6 +75,10 @@ bool sl_journal_recover(struct sl_journal_store *store, struct sl_err *err)
         }
     }
     if (store->next_seq < recovery.progress.next_seq) {
+        if (recovery.expected_seq != 0) {
+            tell_missing(&recovery, SL_JOURNAL_PROGRESS_NAME, recovery.expected_seq,
+                         recovery.progress.next_seq);
+        }
         store->next_seq = recovery.progress.next_seq;
     }
     return raise_next_seq(store, store->dir_fd, err) &&
@@ -150,6 +155,16 @@ static bool recover_segment(struct recovery *recovery, size_t i, struct sl_err *
         sl_journal_store_copy_aside(store, name, 0, SL_JOURNAL_HEADER_BYTES);
     }
     finish_segment(recovery, i, &walk, segment, &end);
+    if (segment->records == 0) {
+        bool is_damaged = walk.scan.hole_bytes > 0 || end.claimed_records > 0 ||
+                          (end.bytes > 0 && must_be_sealed(recovery, i));
+        drop_newest(recovery, segment);
+        if (is_damaged) {
+            quarantine(recovery, name, walk.file_bytes);
+        } else {
+            (void)store->io->unlinkat(store->dir_fd, name, 0);
+        }
+    }
     return true;
 }
 
@@ -219,15 +234,14 @@ static void finish_segment(struct recovery *recovery, size_t i, const struct sl_
                            struct sl_journal_segment *segment, const struct sl_journal_item *end)
 {
     struct sl_journal_store *store = recovery->store;
-    bool is_last = i + 1 == recovery->count;
-    uint32_t next_flags = is_last ? 0 : recovery->known[i + 1].flags;
-    bool must_be_sealed = sl_journal_must_be_sealed(is_last, next_flags);
+    bool is_expected = must_be_sealed(recovery, i);
     char name[SL_JOURNAL_NAME_BYTES];
     sl_journal_name(segment->first_seq, name);
 
     segment->is_sealed =
         end->ending == SL_JOURNAL_ENDING_SEALED || end->ending == SL_JOURNAL_ENDING_SEAL_DIFFERS;
-    segment->is_suspect = (next_flags & SL_JOURNAL_AFTER_SUSPECT) != 0;
+    segment->is_suspect =
+        i + 1 < recovery->count && (recovery->known[i + 1].flags & SL_JOURNAL_AFTER_SUSPECT) != 0;
     segment->hole_bytes = walk->scan.hole_bytes;
     sl_journal_store_grow(store, segment, walk->scan.end - segment->bytes);
 
@@ -240,7 +254,7 @@ static void finish_segment(struct recovery *recovery, size_t i, const struct sl_
             store->next_seq = last_seq + 1;
         }
     }
-    if (end->ending == SL_JOURNAL_ENDING_TORN && !must_be_sealed) {
+    if (end->ending == SL_JOURNAL_ENDING_TORN && !is_expected) {
         store->totals.torn_bytes += end->bytes;
         sl_journal_store_tell(store,
                               &(struct sl_journal_finding){ .what = SL_JOURNAL_TELL_TORN_TAIL,
@@ -248,7 +262,7 @@ static void finish_segment(struct recovery *recovery, size_t i, const struct sl_
                                                             .to = end->offset + end->bytes },
                               name);
     }
-    if (!segment->is_sealed && must_be_sealed) {
+    if (!segment->is_sealed && is_expected) {
         store->totals.corrupt_bytes += end->bytes;
         sl_journal_store_tell(store,
                               &(struct sl_journal_finding){ .what = SL_JOURNAL_TELL_SEAL_MISSING,
@@ -259,6 +273,12 @@ static void finish_segment(struct recovery *recovery, size_t i, const struct sl_
             sl_journal_store_copy_aside(store, name, end->offset, end->offset + end->bytes);
         }
     }
+}
+
+static bool must_be_sealed(const struct recovery *recovery, size_t i)
+{
+    bool is_last = i + 1 == recovery->count;
+    return sl_journal_must_be_sealed(is_last, is_last ? 0 : recovery->known[i + 1].flags);
 }
 
 static void drop_newest(struct recovery *recovery, struct sl_journal_segment *segment)
