@@ -23,9 +23,10 @@ enum sl_journal_weight { SL_JOURNAL_WEIGHT_NOTE, SL_JOURNAL_WEIGHT_WARN, SL_JOUR
 struct sl_journal_finding {
     enum sl_journal_tell what;
     char place[SL_JOURNAL_PLACE_BYTES]; /* a file's name in the journal's folder; may be "" */
-    uint64_t from; /* HOLE, TORN_TAIL: offset. GAP, POISONED: sequence number. SYNC_SLOW: ms */
-    uint64_t to;   /* HOLE, TORN_TAIL: offset behind. GAP: last number missing. Otherwise 0 */
-    int os_error;  /* errno; 0 when none is to blame */
+    uint64_t
+        from; /* HOLE, TORN_TAIL: offset. GAP, POISONED: sequence number. SYNC_SLOW: ms. UNREADABLE: events */
+    uint64_t to;  /* HOLE, TORN_TAIL: offset behind. GAP: last number missing. Otherwise 0 */
+    int os_error; /* errno; 0 when none is to blame */
 };
 
 /* Stable public name, e.g. "torn_tail", and one plain sentence. Never NULL. */

@@ -28,7 +28,6 @@ static int allocate(const struct sl_journal_store *store, int fd);
 static int write_header(struct sl_journal_store *store, int fd, struct sl_journal_header *header);
 static int publish_name(const struct sl_journal_store *store, uint64_t first_seq);
 static void drop_spare(struct sl_journal_store *store);
-static bool is_removable(const struct sl_journal_segment *segment);
 static int copy_span(const struct sl_journal_store *store, int from_fd, int to_fd, uint64_t from,
                      uint64_t to);
 
@@ -407,13 +406,13 @@ bool sl_journal_segment_is_resolved(const struct sl_journal_segment *segment, ui
            (segment->resolved_bits[bit / 8] & (1u << bit % 8)) != 0;
 }
 
-size_t sl_journal_store_prune(struct sl_journal_store *store)
+size_t sl_journal_store_prune(struct sl_journal_store *store, const struct sl_journal_segment *keep)
 {
     size_t gone = 0;
     for (;;) {
         pthread_mutex_lock(&store->lock);
         struct sl_journal_segment *segment = store->oldest;
-        bool removable = segment != NULL && is_removable(segment);
+        bool removable = segment != keep && sl_journal_store_is_prunable(store);
         pthread_mutex_unlock(&store->lock);
         if (!removable) {
             break;
@@ -446,9 +445,16 @@ size_t sl_journal_store_prune(struct sl_journal_store *store)
     return gone;
 }
 
-static bool is_removable(const struct sl_journal_segment *segment)
+bool sl_journal_store_is_prunable(const struct sl_journal_store *store)
 {
-    return !segment->is_active && segment->resolved == segment->records;
+    const struct sl_journal_segment *oldest = store->oldest;
+    return oldest != NULL && !oldest->is_active && oldest->resolved == oldest->records;
+}
+
+void sl_journal_store_signal(struct sl_journal_store *store)
+{
+    store->changes++;
+    pthread_cond_signal(&store->changed);
 }
 
 void sl_journal_store_copy_aside(struct sl_journal_store *store, const char *name, uint64_t from,

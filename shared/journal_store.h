@@ -38,7 +38,12 @@ struct sl_journal_segment {
     uint64_t oldest_ns;     /* received time of its first event; 0: none */
     uint8_t *resolved_bits; /* bit i: event first_seq + i; NULL: none resolved */
     size_t resolved_bytes;
-    bool is_active; /* the writer appends to it */
+    uint64_t in_hand;     /* loaded by the reader and not resolved yet */
+    uint64_t read_to_seq; /* the reader has loaded or skipped everything up to here */
+    uint64_t hole_bytes;  /* damage that has been told already */
+    int64_t retry_at_us;  /* the reader leaves it alone until then, after an error */
+    bool is_read;         /* the reader has seen its end */
+    bool is_active;       /* the writer appends to it */
     bool is_sealed;
     bool is_suspect; /* a write or sync of it failed: replayed first */
 };
@@ -70,6 +75,7 @@ struct sl_journal_store {
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* for the reader: something became durable, resolved, or is wanted */
+    uint64_t changes;       /* how often */
     struct sl_journal_segment *oldest;
     struct sl_journal_segment *newest;
     size_t segment_count;
@@ -127,11 +133,17 @@ bool sl_journal_store_resolve(struct sl_journal_store *store, struct sl_journal_
                               uint64_t seq);
 bool sl_journal_segment_is_resolved(const struct sl_journal_segment *segment, uint64_t seq);
 
+/* Wakes the reader's thread (under lock). */
+void sl_journal_store_signal(struct sl_journal_store *store);
+
 /*
- * Removes the oldest segments as long as they are resolved and closed. Returns how many are gone. Not under lock; by the reader's
- * thread only.
+ * Removes the oldest segments as long as they are resolved and closed, up to `keep` (may be NULL), which somebody reads. By the
+ * reader's thread only. Returns how many are gone.
  */
-size_t sl_journal_store_prune(struct sl_journal_store *store);
+size_t sl_journal_store_prune(struct sl_journal_store *store,
+                              const struct sl_journal_segment *keep);
+/* Prune would find something to remove (under lock). */
+bool sl_journal_store_is_prunable(const struct sl_journal_store *store);
 
 /* Copies [from, to) of a segment to <name>.corrupt-<from>, once. Reports what fails; the segment itself is never touched. */
 void sl_journal_store_copy_aside(struct sl_journal_store *store, const char *name, uint64_t from,

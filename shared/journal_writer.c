@@ -493,7 +493,7 @@ static void note_durable(struct sl_journal_writer *writer, const struct batch *b
     segment->next_seq += batch->count;
     store->next_seq += batch->count;
     sl_journal_store_grow(store, segment, batch->bytes.used_bytes);
-    pthread_cond_signal(&store->changed);
+    sl_journal_store_signal(store);
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -602,7 +602,7 @@ static void close_segment(struct sl_journal_writer *writer)
 {
     pthread_mutex_lock(&writer->store->lock);
     writer->segment->is_active = false;
-    pthread_cond_signal(&writer->store->changed);
+    sl_journal_store_signal(writer->store);
     pthread_mutex_unlock(&writer->store->lock);
     (void)close(writer->fd); /* says nothing about durability, whatever it returns */
     writer->fd = -1;
