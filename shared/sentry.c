@@ -230,11 +230,11 @@ void sl_sentry_set_dsn(struct sl_sentry *sentry, const struct sl_sentry_dsn *dsn
              sentry->opts.version, dsn->key);
 }
 
-void sl_sentry_count(struct sl_sentry *sentry, const char *source, const char *type,
+void sl_sentry_count(struct sl_sentry *sentry, struct sl_span source, struct sl_span type,
                      const char *reason)
 {
     if (sentry != NULL) {
-        sl_sentry_tally_add(&sentry->tally, source, type, reason);
+        sl_sentry_tally_add(&sentry->tally, source, type, sl_span_of(reason));
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "shared/loop.h"
 #include "shared/sentry_dsn.h"
+#include "shared/span.h"
 
 struct sl_sentry;
 
@@ -35,7 +36,7 @@ void sl_sentry_free(struct sl_sentry *sentry);
 void sl_sentry_set_dsn(struct sl_sentry *sentry, const struct sl_sentry_dsn *dsn);
 
 /* It happened once more. sentry may be NULL: then nobody is told. */
-void sl_sentry_count(struct sl_sentry *sentry, const char *source, const char *type,
+void sl_sentry_count(struct sl_sentry *sentry, struct sl_span source, struct sl_span type,
                      const char *reason);
 /* Counted and not accepted by Sentry yet. 0 for NULL. */
 uint64_t sl_sentry_pending(const struct sl_sentry *sentry);

@@ -1,54 +1,60 @@
 #include "shared/sentry_tally.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static struct sl_sentry_slot *find(struct sl_sentry_tally *tally, const char *source,
-                                   const char *type, const char *reason);
-static bool is_part(const char *held, const char *given);
+static struct sl_sentry_slot *find(struct sl_sentry_tally *tally, struct sl_span source,
+                                   struct sl_span type, struct sl_span reason);
+static struct sl_span part_of(struct sl_span text);
+static void hold(char part[SL_SENTRY_PART_BYTES], struct sl_span text);
 
-void sl_sentry_tally_add(struct sl_sentry_tally *tally, const char *source, const char *type,
-                         const char *reason)
+void sl_sentry_tally_add(struct sl_sentry_tally *tally, struct sl_span source, struct sl_span type,
+                         struct sl_span reason)
 {
-    source = source == NULL ? "other" : source;
-    type = type == NULL ? "other" : type;
-    reason = reason == NULL ? "other" : reason;
-    find(tally, source, type, reason)->fresh++;
+    find(tally, part_of(source), part_of(type), part_of(reason))->fresh++;
     tally->added++;
 }
 
+/* Two words that differ only behind the cut count as one. */
+static struct sl_span part_of(struct sl_span text)
+{
+    if (text.data == NULL) {
+        return SL_SPAN_LITERAL("other");
+    }
+    return sl_span_make(text.data,
+                        text.bytes < SL_SENTRY_PART_BYTES ? text.bytes : SL_SENTRY_PART_BYTES - 1);
+}
+
 /* The slot of these words; a new one; or the last, when all are taken. */
-static struct sl_sentry_slot *find(struct sl_sentry_tally *tally, const char *source,
-                                   const char *type, const char *reason)
+static struct sl_sentry_slot *find(struct sl_sentry_tally *tally, struct sl_span source,
+                                   struct sl_span type, struct sl_span reason)
 {
     struct sl_sentry_slot *room = NULL;
     for (size_t i = 0; i < SL_SENTRY_KEYS_MAX; i++) {
         struct sl_sentry_slot *slot = &tally->slots[i];
         if (!slot->is_used) {
             room = room == NULL ? slot : room;
-        } else if (is_part(slot->report.type, type) && is_part(slot->report.reason, reason) &&
-                   is_part(slot->report.source, source)) {
+        } else if (sl_span_is(type, slot->report.type) && sl_span_is(reason, slot->report.reason) &&
+                   sl_span_is(source, slot->report.source)) {
             return slot;
         }
     }
     if (room == NULL) {
         room = &tally->slots[SL_SENTRY_KEYS_MAX];
-        source = type = reason = "other";
+        source = type = reason = SL_SPAN_LITERAL("other");
     }
-    struct sl_sentry_report *report = &room->report;
     if (!room->is_used) {
         room->is_used = true;
-        snprintf(report->source, sizeof report->source, "%s", source);
-        snprintf(report->type, sizeof report->type, "%s", type);
-        snprintf(report->reason, sizeof report->reason, "%s", reason);
+        hold(room->report.source, source);
+        hold(room->report.type, type);
+        hold(room->report.reason, reason);
     }
     return room;
 }
 
-/* Two words that differ only behind the cut count as one. */
-static bool is_part(const char *held, const char *given)
+static void hold(char part[SL_SENTRY_PART_BYTES], struct sl_span text)
 {
-    return strncmp(held, given, SL_SENTRY_PART_BYTES - 1) == 0;
+    memcpy(part, text.data, text.bytes);
+    part[text.bytes] = '\0';
 }
 
 void sl_sentry_tally_cut(struct sl_sentry_tally *tally, int64_t since_s)

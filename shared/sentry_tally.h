@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "shared/scope.h"
+#include "shared/span.h"
 
 #define SL_SENTRY_KEYS_MAX   64u
 #define SL_SENTRY_ID_BYTES   33u /* 32 hex digits and a NUL */
@@ -45,9 +46,9 @@ struct sl_sentry_tally {
 
 enum sl_sentry_fate { SL_SENTRY_ACCEPTED, SL_SENTRY_REFUSED, SL_SENTRY_UNKNOWN };
 
-/* Storage must be zeroed before the first. NULL counts as "other". */
-void sl_sentry_tally_add(struct sl_sentry_tally *tally, const char *source, const char *type,
-                         const char *reason);
+/* Storage must be zeroed before the first. What is absent counts as "other". */
+void sl_sentry_tally_add(struct sl_sentry_tally *tally, struct sl_span source, struct sl_span type,
+                         struct sl_span reason);
 /* A minute is over: what was counted becomes due, except where the report before it is still unknown. */
 void sl_sentry_tally_cut(struct sl_sentry_tally *tally, int64_t since_s);
 /* A report that is due and not being sent; it is now. NULL: none. Borrowed until it is settled. */

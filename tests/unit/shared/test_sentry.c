@@ -207,7 +207,8 @@ static void run_until(struct world *world, uint64_t want)
 static void count(struct world *world, const char *type, unsigned times)
 {
     for (unsigned i = 0; i < times; i++) {
-        sl_sentry_count(world->sentry, "stripe", type, "broker_waiting");
+        sl_sentry_count(world->sentry, SL_SPAN_LITERAL("stripe"), sl_span_of(type),
+                        "broker_waiting");
     }
 }
 
@@ -320,7 +321,7 @@ CLAIM(sentry__a_flush_into_the_void_ends_and_says_what_is_left)
 
 CLAIM(sentry__nobody_to_tell_is_fine)
 {
-    sl_sentry_count(NULL, "stripe", "invoice.paid", "timeout");
+    sl_sentry_count(NULL, SL_SPAN_LITERAL("stripe"), SL_SPAN_LITERAL("invoice.paid"), "timeout");
     sl_sentry_flush(NULL);
     CU_ASSERT(sl_sentry_is_flushed(NULL));
     CU_ASSERT_EQUAL(sl_sentry_pending(NULL), 0);

@@ -8,7 +8,8 @@
 static void add(struct sl_sentry_tally *tally, const char *type, unsigned times)
 {
     for (unsigned i = 0; i < times; i++) {
-        sl_sentry_tally_add(tally, "stripe", type, "broker_waiting");
+        sl_sentry_tally_add(tally, SL_SPAN_LITERAL("stripe"), sl_span_of(type),
+                            SL_SPAN_LITERAL("broker_waiting"));
     }
 }
 
@@ -17,7 +18,8 @@ CLAIM(sentry_tally__one_report_for_each_key_and_minute)
     struct sl_sentry_tally tally = { 0 };
     add(&tally, "invoice.paid", 3);
     add(&tally, "customer.created", 2);
-    sl_sentry_tally_add(&tally, "stripe", "invoice.paid", "timeout");
+    sl_sentry_tally_add(&tally, SL_SPAN_LITERAL("stripe"), SL_SPAN_LITERAL("invoice.paid"),
+                        SL_SPAN_LITERAL("timeout"));
     CU_ASSERT_PTR_NULL(sl_sentry_tally_take(&tally)); /* the minute is not over */
     sl_sentry_tally_cut(&tally, 60);
 
