@@ -1,6 +1,7 @@
 #include "ops/broker.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ const struct sl_amqp_url *ops_broker_url(const struct ops_broker *broker)
 static bool connect_link(struct ops_broker *broker, struct sl_err *err)
 {
     sl_amqp_link_free(broker->link);
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* a broker that hangs up is an error to print, not the end of us */
     struct sl_amqp_link_opts opts = { .loop = broker->loop,
                                       .url = &broker->url,
                                       .connection_name = broker->name,

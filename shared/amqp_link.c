@@ -1,11 +1,9 @@
 #include "shared/amqp_link.h"
 
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "shared/amqp_link_parts.h"
 #include "shared/clock.h"
@@ -22,21 +20,12 @@
 #define CONFIRM_STALL_MS      30000 /* no answer so long past the deadline: try another connection */
 #define CONFIRM_TICK_MS_MIN   10
 #define CONFIRM_TICK_MS_STALL 1000
-#define OUT_BYTES_MAX         (32u * 1024u * 1024u) /* largest message we encode, frames included */
-#define OUT_KEPT_BYTES        (4u * 1024u * 1024u)  /* room kept between messages */
-#define READ_BYTES_MAX        65536u                /* per turn of the loop */
 
 static void set_defaults(struct sl_amqp_link_opts *opts);
 static bool make_parts(struct sl_amqp_link *link, struct sl_err *err);
 static void destroy(struct sl_amqp_link *link);
 
 static void act(struct sl_amqp_link *link, const struct sl_link_rule *rule);
-static void dial(struct sl_amqp_link *link);
-static void on_dialed(int fd, const struct sl_err *why, void *arg);
-static void on_readable(struct bufferevent *bev, void *arg);
-static void on_socket_event(struct bufferevent *bev, short what, void *arg);
-static bool send_handshake(struct sl_amqp_link *link, enum sl_link_action action,
-                           struct sl_err *err);
 static void announce_up(struct sl_amqp_link *link);
 
 static void disconnect(struct sl_amqp_link *link);
@@ -45,6 +34,7 @@ static void on_attempt_timer(void *arg);
 static void on_beat_timer(void *arg);
 static void on_confirm_timer(void *arg);
 static void on_declare_timer(void *arg);
+static void on_resume_timer(void *arg);
 
 const char *sl_amqp_state_name(enum sl_amqp_state state)
 {
@@ -115,15 +105,17 @@ static void set_defaults(struct sl_amqp_link_opts *opts)
 static bool make_parts(struct sl_amqp_link *link, struct sl_err *err)
 {
     struct sl_loop *loop = link->opts.loop;
-    sl_buf_init(&link->out, OUT_BYTES_MAX);
+    sl_buf_init(&link->out, SL_LINK_OUT_BYTES_MAX);
     sl_content_init(&link->content, link->opts.message_bytes_max);
     link->opts.connection_name = strdup(link->opts.connection_name);
     link->attempt_timer = sl_timer_new(loop, on_attempt_timer, link);
     link->beat_timer = sl_timer_new(loop, on_beat_timer, link);
     link->confirm_timer = sl_timer_new(loop, on_confirm_timer, link);
     link->declare_timer = sl_timer_new(loop, on_declare_timer, link);
+    link->resume_timer = sl_timer_new(loop, on_resume_timer, link);
     if (link->opts.connection_name == NULL || link->attempt_timer == NULL ||
-        link->beat_timer == NULL || link->confirm_timer == NULL || link->declare_timer == NULL) {
+        link->beat_timer == NULL || link->confirm_timer == NULL || link->declare_timer == NULL ||
+        link->resume_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a broker link");
     }
     while (link->backoff.rng == 0) {
@@ -134,6 +126,12 @@ static bool make_parts(struct sl_amqp_link *link, struct sl_err *err)
     link->wire = sl_wire_new(err);
     if (link->wire == NULL) {
         return false;
+    }
+    if (link->opts.url->is_tls) {
+        link->tls = sl_tls_client_new(err);
+        if (link->tls == NULL) {
+            return false;
+        }
     }
     if (link->opts.confirms) {
         link->confirms = sl_confirms_new(link->opts.publishes_max, err);
@@ -165,12 +163,14 @@ static void destroy(struct sl_amqp_link *link)
     disconnect(link);
     sl_confirms_free(link->confirms);
     sl_wire_free(link->wire);
+    sl_tls_client_free(link->tls);
     sl_content_done(&link->content);
     sl_buf_done(&link->out);
     sl_timer_free(link->attempt_timer);
     sl_timer_free(link->beat_timer);
     sl_timer_free(link->confirm_timer);
     sl_timer_free(link->declare_timer);
+    sl_timer_free(link->resume_timer);
     free((char *)(uintptr_t)link->opts.connection_name);
     free(link);
 }
@@ -233,14 +233,14 @@ static void act(struct sl_amqp_link *link, const struct sl_link_rule *rule)
     struct sl_err err = { 0 };
     switch (rule->act) {
     case SL_LINK_DO_DIAL:
-        dial(link);
+        sl_link_dial(link);
         return;
     case SL_LINK_DO_GREET:
     case SL_LINK_DO_LOGIN:
     case SL_LINK_DO_OPEN:
     case SL_LINK_DO_CHANNEL:
     case SL_LINK_DO_SELECT:
-        if (!send_handshake(link, rule->act, &err)) {
+        if (!sl_link_speak(link, rule->act, &err)) {
             sl_link_fail(link, &err);
         }
         return;
@@ -253,107 +253,6 @@ static void act(struct sl_amqp_link *link, const struct sl_link_rule *rule)
     case SL_LINK_DO_NOTHING:
         return;
     }
-}
-
-static void dial(struct sl_amqp_link *link)
-{
-    const struct sl_amqp_host *host = &link->opts.url->hosts[link->host_index];
-    struct sl_err err = { 0 };
-    sl_timer_arm(link->attempt_timer, link->opts.attempt_ms);
-    link->dial = sl_dial_new(link->opts.loop, on_dialed, link, &err);
-    if (link->dial == NULL) {
-        sl_link_fail(link, &err);
-        return;
-    }
-    sl_dial_start(link->dial, host->name, host->port, link->opts.attempt_ms);
-}
-
-static void on_dialed(int fd, const struct sl_err *why, void *arg)
-{
-    struct sl_amqp_link *link = arg;
-    sl_link_enter(link);
-    if (fd < 0) {
-        sl_link_fail(link, why);
-        sl_link_leave(link);
-        return;
-    }
-    sl_dial_free(SL_TAKE(link->dial));
-    link->bev = bufferevent_socket_new(sl_loop_base(link->opts.loop), fd, BEV_OPT_CLOSE_ON_FREE);
-    if (link->bev == NULL || bufferevent_set_max_single_read(link->bev, READ_BYTES_MAX) != 0) {
-        struct sl_err err = { 0 };
-        if (link->bev == NULL) {
-            close(fd);
-        }
-        sl_fail(&err, SL_E_MEMORY, "no memory for a broker connection");
-        sl_link_fail(link, &err);
-        sl_link_leave(link);
-        return;
-    }
-    sl_wire_reset(link->wire);
-    sl_content_reset(&link->content);
-    bufferevent_setcb(link->bev, on_readable, NULL, on_socket_event, link);
-    bufferevent_enable(link->bev, EV_READ | EV_WRITE);
-    sl_link_happened(link, SL_LINK_EV_CONNECTED);
-    sl_link_leave(link);
-}
-
-static void on_readable(struct bufferevent *bev, void *arg)
-{
-    (void)bev;
-    struct sl_amqp_link *link = arg;
-    sl_link_enter(link);
-    link->received_at_ms = sl_clock_mono_ms();
-    sl_link_read(link);
-    sl_link_leave(link);
-}
-
-static void on_socket_event(struct bufferevent *bev, short what, void *arg)
-{
-    (void)bev;
-    struct sl_amqp_link *link = arg;
-    int error = EVUTIL_SOCKET_ERROR();
-    struct sl_err err = { 0 };
-    sl_link_enter(link);
-    if ((what & BEV_EVENT_EOF) != 0) {
-        sl_fail(&err, SL_E_AMQP_CLOSED, "the broker ended the connection (%s)",
-                sl_link_phase_doing(link->phase));
-        sl_link_fail(link, &err);
-    } else if ((what & BEV_EVENT_ERROR) != 0) {
-        sl_fail(&err, SL_E_AMQP_CLOSED, "%s (%s)", evutil_socket_error_to_string(error),
-                sl_link_phase_doing(link->phase));
-        sl_link_fail(link, &err);
-    }
-    sl_link_leave(link);
-}
-
-static bool send_handshake(struct sl_amqp_link *link, enum sl_link_action action,
-                           struct sl_err *err)
-{
-    struct sl_buf *out = sl_link_out(link);
-    const struct sl_amqp_url *url = link->opts.url;
-    bool put = false;
-    if (action == SL_LINK_DO_GREET) {
-        put = sl_wire_put_protocol(out, err);
-    } else if (action == SL_LINK_DO_LOGIN) {
-        struct sl_wire_login login = { url->user, url->password, link->opts.connection_name };
-        put = sl_wire_put_start_ok(link->wire, out, &login, err);
-    } else if (action == SL_LINK_DO_OPEN) {
-        uint16_t heartbeat_s = (uint16_t)(link->heartbeat_ms / 1000);
-        put = sl_wire_put_tune_ok(link->wire, out, heartbeat_s, err) &&
-              sl_wire_put_open(link->wire, out, url->vhost, err);
-        link->received_at_ms = sl_clock_mono_ms();
-        sl_timer_arm(link->beat_timer, link->heartbeat_ms / 4);
-    } else if (action == SL_LINK_DO_CHANNEL) {
-        put = sl_wire_put_channel_open(link->wire, out, err);
-    } else {
-        SL_ASSERT(action == SL_LINK_DO_SELECT);
-        put = sl_wire_put_select(link->wire, out, err);
-    }
-    put = put && sl_link_send(link, err);
-    if (action == SL_LINK_DO_LOGIN && out->data != NULL) {
-        explicit_bzero(out->data, out->room_bytes); /* held the password */
-    }
-    return put;
 }
 
 static void announce_up(struct sl_amqp_link *link)
@@ -420,14 +319,12 @@ static void disconnect(struct sl_amqp_link *link)
         link->bev = NULL;
     }
     sl_dial_free(SL_TAKE(link->dial));
-    if (link->beat_timer != NULL) {
-        sl_timer_disarm(link->beat_timer);
-    }
-    if (link->confirm_timer != NULL) {
-        sl_timer_disarm(link->confirm_timer);
-    }
-    if (link->declare_timer != NULL) {
-        sl_timer_disarm(link->declare_timer);
+    struct sl_timer *timers[] = { link->beat_timer, link->confirm_timer, link->declare_timer,
+                                  link->resume_timer };
+    for (size_t i = 0; i < SL_COUNT(timers); i++) {
+        if (timers[i] != NULL) { /* one may be missing in a link that was never finished */
+            sl_timer_disarm(timers[i]);
+        }
     }
 }
 
@@ -436,36 +333,6 @@ void sl_link_settled(void *arg, uint64_t cookie, enum sl_publish_outcome outcome
     struct sl_amqp_link *link = arg;
     if (!link->is_freed && link->opts.on_settled != NULL) {
         link->opts.on_settled(link, cookie, outcome, link->opts.arg);
-    }
-}
-
-struct sl_buf *sl_link_out(struct sl_amqp_link *link)
-{
-    if (link->out.room_bytes > OUT_KEPT_BYTES) {
-        sl_buf_done(&link->out);
-        sl_buf_init(&link->out, OUT_BYTES_MAX);
-    }
-    sl_buf_reset(&link->out);
-    return &link->out;
-}
-
-bool sl_link_send(struct sl_amqp_link *link, struct sl_err *err)
-{
-    SL_ASSERT(link->bev != NULL);
-    if (bufferevent_write(link->bev, link->out.data, link->out.used_bytes) != 0) {
-        return sl_fail(err, SL_E_MEMORY, "no memory to send %zu bytes", link->out.used_bytes);
-    }
-    link->sent_at_ms = sl_clock_mono_ms();
-    return true;
-}
-
-void sl_link_flush(struct sl_amqp_link *link)
-{
-    struct evbuffer *output = bufferevent_get_output(link->bev);
-    int fd = bufferevent_getfd(link->bev);
-    if (evbuffer_unfreeze(output, 1) == 0) { /* the bufferevent keeps the front for itself */
-        while (evbuffer_get_length(output) > 0 && evbuffer_write(output, fd) > 0) {
-        }
     }
 }
 
@@ -536,5 +403,13 @@ static void on_declare_timer(void *arg)
     sl_fail(&err, SL_E_DEADLINE, "no answer to a declaration within %lld ms",
             (long long)link->opts.attempt_ms);
     sl_link_fail(link, &err);
+    sl_link_leave(link);
+}
+
+static void on_resume_timer(void *arg)
+{
+    struct sl_amqp_link *link = arg;
+    sl_link_enter(link);
+    sl_link_read(link);
     sl_link_leave(link);
 }

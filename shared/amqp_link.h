@@ -6,6 +6,7 @@
  * as LOST, and reconnects with full-jitter backoff up to 30 s, rotating over the hosts, for ever. A publish is settled exactly once; only
  * CONFIRMED means the broker took it (confirmed and not returned).
  * rabbitmq-c is used as a codec only, behind shared/amqp_wire.h; its sockets and waits are never used.
+ * The program ignores SIGPIPE: a broker that is gone shows as an error, never as a signal.
  * Refuses: policy about what to do without a broker; sharing a connection between publishing and consuming (use two links).
  * Threads: belongs to its loop.
  */
@@ -95,7 +96,10 @@ struct sl_amqp_link_opts {
 /* Starts connecting on the next turn of the loop. Zero numbers mean the defaults named above. */
 struct sl_amqp_link *sl_amqp_link_new(const struct sl_amqp_link_opts *opts,
                                       struct sl_err *err) SL_MUST;
-/* Closes at once (channel.close and connection.close are sent when possible). No callback runs any more. Accepts NULL. */
+/*
+ * Closes at once: what is queued and connection.close are sent as far as the socket takes them now. No callback runs any more. May be called
+ * from inside any callback. Accepts NULL.
+ */
 void sl_amqp_link_free(struct sl_amqp_link *link);
 enum sl_amqp_state sl_amqp_link_state(const struct sl_amqp_link *link);
 /* True once the first attempt has ended, either way. */

@@ -94,6 +94,7 @@ void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused)
     } else {
         link->received_at_ms = sl_clock_mono_ms(); /* its silence was our doing */
         bufferevent_enable(link->bev, EV_READ);
+        sl_timer_arm(link->resume_timer, 0); /* reads what had arrived before the pause */
     }
 }
 

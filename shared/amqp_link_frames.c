@@ -21,7 +21,7 @@ static void out_of_turn(struct sl_amqp_link *link, enum sl_wire_kind kind);
 void sl_link_read(struct sl_amqp_link *link)
 {
     struct sl_err err = { 0 };
-    while (link->bev != NULL) {
+    while (link->bev != NULL && sl_link_is_reading(link)) {
         struct evbuffer *input = bufferevent_get_input(link->bev);
         size_t here_bytes = evbuffer_get_length(input);
         unsigned char head[SL_WIRE_HEAD_BYTES];

@@ -1,7 +1,8 @@
 /*
- * amqp_link_parts - the inside of a broker link, shared by its three files and nobody else.
+ * amqp_link_parts - the inside of a broker link, shared by its four files and nobody else.
  *
  *   amqp_link.c         life, phases, deadlines, reconnecting
+ *   amqp_link_connect.c the socket: dialling, TLS, the steps of the handshake, sending
  *   amqp_link_frames.c  what a frame from the broker means
  *   amqp_link_calls.c   what the owner asks for
  *
@@ -16,6 +17,9 @@
 #include "shared/backoff.h"
 #include "shared/confirms.h"
 #include "shared/dial.h"
+#include "shared/tls.h"
+
+#define SL_LINK_OUT_BYTES_MAX (32u * 1024u * 1024u) /* largest message we encode, frames included */
 
 struct bufferevent;
 
@@ -31,6 +35,7 @@ struct sl_amqp_link {
     unsigned entries; /* from the loop, nested */
     bool is_freed;
 
+    struct sl_tls_client *tls; /* NULL: plain TCP */
     struct sl_dial *dial;
     struct bufferevent *bev; /* NULL: not connected */
     struct sl_wire *wire;
@@ -42,6 +47,7 @@ struct sl_amqp_link {
     struct sl_timer *beat_timer;
     struct sl_timer *confirm_timer;
     struct sl_timer *declare_timer;
+    struct sl_timer *resume_timer; /* the owner's pause is over */
     int64_t heartbeat_ms;
     int64_t received_at_ms; /* last byte */
     int64_t sent_at_ms;
@@ -62,9 +68,15 @@ void sl_link_leave(struct sl_amqp_link *link);
 void sl_link_happened(struct sl_amqp_link *link, enum sl_link_event event);
 /* Ends the connection for this reason; nothing happens when it has ended already. */
 void sl_link_fail(struct sl_amqp_link *link, const struct sl_err *why);
-bool sl_link_is_open(const struct sl_amqp_link *link);
+bool sl_link_is_open(const struct sl_amqp_link *link); /* UP or BLOCKED */
 /* The owner has not paused it. */
-bool sl_link_is_reading(const struct sl_amqp_link *link); /* UP or BLOCKED */
+bool sl_link_is_reading(const struct sl_amqp_link *link);
+
+/* Connects to the host of this turn: CONNECTED or a failure follows. */
+void sl_link_dial(struct sl_amqp_link *link);
+/* Sends what this step of the handshake says. */
+bool sl_link_speak(struct sl_amqp_link *link, enum sl_link_action action,
+                   struct sl_err *err) SL_MUST;
 
 /* link->out, emptied, to append frames to; sl_link_send then hands them to the socket. */
 struct sl_buf *sl_link_out(struct sl_amqp_link *link);

@@ -1,9 +1,10 @@
 /*
  * amqp_wire - AMQP 0-9-1 frames as bytes: what the broker sends becomes a struct, what we say becomes bytes.
  *
- * The only file that includes rabbitmq-c's headers, and it uses only its stateless functions (decode and encode of methods and properties). The
- * library's connection object is not used at all, not even for input: frames are cut here, so that type, channel and size are checked
- * before a byte is kept, memory is bounded by one message's methods and headers, and none of its traps (growing channel pools, aborts in tuning) exist.
+ * Its two files (amqp_wire.c for what comes in, amqp_wire_out.c for what goes out) are the only ones that include rabbitmq-c's headers, and
+ * they use only its stateless functions (decode and encode of methods and properties). The library's connection object is not used at all,
+ * not even for input: frames are cut here, so that type, channel and size are checked before a byte is kept, memory is bounded by one
+ * message's methods and headers, and none of its traps (growing channel pools, aborts in tuning) exist.
  * Knows only the methods this project uses, on connection channel 0 and channel 1. Anything else is SL_E_AMQP_PROTOCOL, after which the connection
  * must be ended: the codec makes no promise after bad data.
  * Refuses: sockets, waiting, deciding.
@@ -17,8 +18,8 @@
 #include "shared/buf.h"
 
 #define SL_WIRE_HEAD_BYTES 7u /* type, channel, size */
-#define SL_WIRE_FRAME_BYTES_MIN                                                                    \
-    4096u /* frame-min-size of the specification: no smaller limit may be agreed */
+/* frame-min-size of the specification: no smaller limit may be agreed. */
+#define SL_WIRE_FRAME_BYTES_MIN 4096u
 #define SL_WIRE_FRAME_BYTES_MAX 131072u /* what we offer; RabbitMQ's own default */
 #define SL_WIRE_NAME_BYTES_MAX  255u    /* a short string */
 
@@ -112,6 +113,7 @@ void sl_wire_free(struct sl_wire *wire);
 void sl_wire_reset(struct sl_wire *wire);
 /* What was agreed; both directions. At least SL_WIRE_FRAME_BYTES_MIN, at most SL_WIRE_FRAME_BYTES_MAX. */
 void sl_wire_set_frame_bytes_max(struct sl_wire *wire, uint32_t bytes_max);
+uint32_t sl_wire_frame_bytes_max(const struct sl_wire *wire);
 
 /* head: SL_WIRE_HEAD_BYTES of a frame. out_bytes: size of the whole frame. */
 bool sl_wire_measure(const struct sl_wire *wire, const unsigned char *head, size_t *out_bytes,
@@ -120,7 +122,7 @@ bool sl_wire_measure(const struct sl_wire *wire, const unsigned char *head, size
 bool sl_wire_decode(struct sl_wire *wire, struct sl_span frame, struct sl_wire_frame *out_frame,
                     struct sl_err *err) SL_MUST;
 
-/* Each appends whole frames to out or, on failure, nothing. SL_E_LIMIT: a field or the whole is too large. */
+/* Each appends whole frames to out. On failure what out holds is to be thrown away. SL_E_LIMIT: a field or the whole is too large. */
 struct sl_wire_login {
     const char *user;
     const char *password;

@@ -164,12 +164,9 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
     world->redelivered += delivery->redelivered;
     world->last_tag = delivery->tag;
     world->body_sum += delivery->message.body.bytes;
-    for (size_t i = 0; i < delivery->message.body.bytes; i++) {
-        if (delivery->message.body.data[i] != world->body.data[i]) {
-            CU_FAIL("a body came back changed");
-            break;
-        }
-    }
+    /* Of a length that was not sent last: a claim that publishes several sizes compares their sum. */
+    struct sl_span body = delivery->message.body;
+    CU_ASSERT(body.bytes != world->body.bytes || sl_span_eq(body, world->body));
     const struct sl_amqp_message *message = &delivery->message;
     int used = snprintf(world->headers, sizeof world->headers, "%.*s|%.*s|%.*s|%s|%.*s",
                         SL_SPAN_ARGS(message->message_id), SL_SPAN_ARGS(message->type),
@@ -628,7 +625,8 @@ CLAIM(amqp_link__a_killed_broker_settles_everything_and_the_link_comes_back)
     struct world world;
     world_init(&world);
     go_up(&world);
-    declare_quorum(&world, "link.killed");
+    /* An old one: RabbitMQ 3.10 may forget to start a queue that was declared within a second of a kill. */
+    declare_quorum(&world, "link.many");
     world.to_publish = MANY;
     fill(&world);
     CU_ASSERT(reach(&world, some_confirmed, PATIENCE_MS));
@@ -730,6 +728,72 @@ CLAIM(amqp_link__a_memory_alarm_blocks_publishing_until_it_is_over)
     fill(&world);
     CU_ASSERT(reach(&world, all_settled, PATIENCE_MS));
     CU_ASSERT(world.outcomes[SL_PUBLISH_CONFIRMED] >= before + 10);
+    world_done(&world);
+}
+
+static void use_tls(struct world *world, const char *host)
+{
+    struct sl_err err = { 0 };
+    sl_amqp_url_done(&world->url);
+    CU_ASSERT_FATAL(sl_amqp_url_parse(getenv("AMQPS_URL"), &world->url, &err));
+    CU_ASSERT(world->url.is_tls);
+    free(world->url.hosts[0].name);
+    world->url.hosts[0].name = strdup(host);
+}
+
+CLAIM(amqp_link__tls_works_with_a_trusted_certificate_and_only_for_its_name)
+{
+    if (!is_supervised()) {
+        return;
+    }
+    static char large[500000];
+    struct world world;
+    struct sl_err err = { 0 };
+    CU_ASSERT_FATAL(setenv("SSL_CERT_FILE", getenv("AMQPS_CERTIFICATE"), 1) == 0);
+    world_init(&world);
+    use_tls(&world, "localhost");
+    go_up(&world);
+    declare_quorum(&world, "link.tls");
+    publish_many(&world, 1000);
+    world.body = sl_span_make(large, sizeof large);
+    CU_ASSERT_FATAL(publish(&world, "", MANY));
+    world.to_publish++;
+    world.published++;
+    CU_ASSERT(reach(&world, all_settled, PATIENCE_MS));
+    CU_ASSERT(world.downs == 0);
+    sl_amqp_link_free(SL_TAKE(world.link));
+    world.body = SL_SPAN_LITERAL("{\"id\":\"evt_1\"}");
+    go_up(&world);
+    world.to_ack_each = 1;
+    CU_ASSERT(sl_amqp_consume(world.link, "link.tls", 100, &err));
+    CU_ASSERT(reach(&world, tenth_delivered, PATIENCE_MS));
+    world_done(&world);
+
+    world_init(&world);
+    use_tls(&world, "127.0.0.1"); /* the certificate is for the name only */
+    start(&world);
+    CU_ASSERT(reach(&world, is_down_once, PATIENCE_MS));
+    CU_ASSERT(world.why.code == SL_E_AMQP_UNREACHABLE);
+    CU_ASSERT(strstr(world.why.text, "mismatch") != NULL);
+    world_done(&world);
+
+    CU_ASSERT_FATAL(unsetenv("SSL_CERT_FILE") == 0);
+    world_init(&world);
+    use_tls(&world, "localhost");
+    start(&world);
+    CU_ASSERT(reach(&world, is_down_once, PATIENCE_MS));
+    CU_ASSERT(strstr(world.why.text, "TLS: ") != NULL);
+    CU_ASSERT(world.ups == 0);
+    world_done(&world);
+
+    world_init(&world); /* TLS spoken to a port that does not */
+    world.opts.attempt_ms = 1000;
+    uint16_t plain = world.url.hosts[0].port;
+    use_tls(&world, "localhost");
+    world.url.hosts[0].port = plain;
+    start(&world);
+    CU_ASSERT(reach(&world, is_down_once, PATIENCE_MS));
+    CU_ASSERT(world.ups == 0);
     world_done(&world);
 }
 

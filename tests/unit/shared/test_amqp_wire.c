@@ -559,7 +559,7 @@ CLAIM(wire__what_does_not_fit_is_refused_by_name)
     CU_ASSERT(err.code == SL_E_LIMIT);
 
     sl_buf_done(&out);
-    sl_buf_init(&out, SL_WIRE_FRAME_BYTES_MAX + 100);
+    sl_buf_init(&out, SL_WIRE_FRAME_BYTES_MAX + 20);
     message = (struct sl_amqp_message){ .exchange = "", .body = { large, sizeof large } };
     CU_ASSERT(!sl_wire_put_publish(wire, &out, &message, &err));
     CU_ASSERT(err.code == SL_E_LIMIT);
