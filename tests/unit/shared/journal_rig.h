@@ -285,6 +285,7 @@ struct rig {
     unsigned told[SL_JOURNAL_TELL_COUNT];
     struct sl_journal_finding last[SL_JOURNAL_TELL_COUNT];
     unsigned ready_calls;
+    bool is_dead; /* crashed: what it says now nobody hears */
 };
 
 /* The payload of event n: its length and bytes follow from n. */
@@ -316,6 +317,9 @@ static inline void rig_on_appended(void *arg, uint64_t cookie, bool ok, const st
 {
     (void)err;
     struct rig *rig = arg;
+    if (rig->is_dead) {
+        return;
+    }
     CU_ASSERT_FATAL(cookie < RIG_EVENTS_MAX);
     CU_ASSERT_EQUAL(rig->fates[cookie], FATE_UNKNOWN);
     rig->fates[cookie] = ok ? FATE_ACKNOWLEDGED : FATE_REFUSED;
@@ -533,27 +537,34 @@ static inline void remove_tree(const char *dir)
     (void)rmdir(dir);
 }
 
+static inline void copy_tree(const char *from_dir, const char *to_dir)
+{
+    (void)mkdir(to_dir, 0700);
+    DIR *listing = opendir(from_dir);
+    for (const struct dirent *e = listing == NULL ? NULL : readdir(listing); e != NULL;
+         e = readdir(listing)) {
+        char from[512];
+        char to[512];
+        snprintf(from, sizeof from, "%s/%s", from_dir, e->d_name);
+        snprintf(to, sizeof to, "%s/%s", to_dir, e->d_name);
+        if (e->d_type == DT_REG) {
+            copy_file(from, to);
+        } else if (e->d_name[0] != '.') {
+            copy_tree(from, to);
+        }
+    }
+    if (listing != NULL) {
+        (void)closedir(listing);
+    }
+}
+
 /* The folder as a crash at this moment would leave it, as `name` beside it: what a dead process wrote is there. */
 static inline void rig_snapshot(const struct rig *rig, const char *name)
 {
     char to_dir[256];
     snprintf(to_dir, sizeof to_dir, "%s/%s", rig->root, name);
     remove_tree(to_dir);
-    (void)mkdir(to_dir, 0700);
-    DIR *listing = opendir(rig->dir);
-    for (const struct dirent *e = listing == NULL ? NULL : readdir(listing); e != NULL;
-         e = readdir(listing)) {
-        char from[512];
-        char to[600];
-        snprintf(from, sizeof from, "%s/%s", rig->dir, e->d_name);
-        snprintf(to, sizeof to, "%s/%s", to_dir, e->d_name);
-        if (e->d_type == DT_REG) {
-            copy_file(from, to);
-        }
-    }
-    if (listing != NULL) {
-        (void)closedir(listing);
-    }
+    copy_tree(rig->dir, to_dir);
 }
 
 static inline void rig_use(struct rig *rig, const char *name)
