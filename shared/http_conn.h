@@ -87,6 +87,7 @@ struct sl_http_server {
     size_t spare_count;
     size_t connections;
     size_t inflight;
+    size_t bodies_bytes; /* of all requests that are not recycled */
     unsigned port;
     bool is_draining;
     void (*on_drained)(void *);

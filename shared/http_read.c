@@ -17,6 +17,7 @@ static bool begin_body(struct sl_http_conn *conn);
 static bool read_body(struct sl_http_conn *conn);
 static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *request);
 static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *request);
+static bool has_room(const struct sl_http_server *server, size_t bytes);
 static bool hand_out(struct sl_http_conn *conn);
 static bool wait_in(struct sl_http_conn *conn, enum sl_http_phase phase);
 static bool refuse(struct sl_http_conn *conn, int status, const char *why);
@@ -146,6 +147,9 @@ static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *requ
     size_t have = evbuffer_get_length(input);
     size_t take = left < have ? left : have;
     size_t announced = left < BODY_BYTES_FIRST ? left : BODY_BYTES_FIRST;
+    if (!has_room(conn->server, take)) {
+        return refuse(conn, 503, "bodies too large together");
+    }
     if (left > 0) {
         char *room = sl_buf_reserve(&request->body, take < announced ? announced : take);
         if (room == NULL) {
@@ -153,8 +157,15 @@ static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *requ
         }
         evbuffer_remove(input, room, take);
         sl_buf_commit(&request->body, take);
+        conn->server->bodies_bytes += take;
     }
     return take == left ? hand_out(conn) : wait_in(conn, SL_HTTP_BODYING);
+}
+
+/* Many slow uploads must not add up to all of the memory. */
+static bool has_room(const struct sl_http_server *server, size_t bytes)
+{
+    return bytes <= server->opts.limits.bodies_bytes_max - server->bodies_bytes;
 }
 
 static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *request)
@@ -178,9 +189,13 @@ static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *requ
     if (body.bytes > room || conn->chunks.left > room - body.bytes) {
         return refuse(conn, 413, "body too large");
     }
+    if (!has_room(conn->server, body.bytes)) {
+        return refuse(conn, 503, "bodies too large together");
+    }
     if (!sl_buf_append_span(&request->body, body)) {
         return refuse(conn, 503, "no memory");
     }
+    conn->server->bodies_bytes += body.bytes;
     evbuffer_drain(input, used);
     return verdict == SL_HTTP_DONE ? hand_out(conn) : true;
 }

@@ -66,6 +66,7 @@ struct sl_http_request *sl_http_request_take(struct sl_http_server *server)
 
 void sl_http_request_recycle(struct sl_http_server *server, struct sl_http_request *request)
 {
+    server->bodies_bytes -= request->body.used_bytes;
     if (server->spare_count >= SPARE_REQUESTS_MAX) {
         sl_http_request_free(request);
         return;

@@ -25,6 +25,7 @@
 
 const struct sl_http_limits sl_http_limits_default = {
     .body_bytes_max = 1024u * 1024u,
+    .bodies_bytes_max = 64u * 1024u * 1024u,
     .connections_max = 10000,
     .inflight_max = 4096,
     .head_ms = 5000,
@@ -74,9 +75,9 @@ struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts
 
 static bool has_limits(const struct sl_http_limits *limits)
 {
-    return limits->body_bytes_max > 0 && limits->connections_max > 0 && limits->inflight_max > 0 &&
-           limits->head_ms > 0 && limits->body_ms > 0 && limits->idle_ms > 0 &&
-           limits->write_ms > 0;
+    return limits->body_bytes_max > 0 && limits->bodies_bytes_max >= limits->body_bytes_max &&
+           limits->connections_max > 0 && limits->inflight_max > 0 && limits->head_ms > 0 &&
+           limits->body_ms > 0 && limits->idle_ms > 0 && limits->write_ms > 0;
 }
 
 static bool start_timers(struct sl_http_server *server, struct sl_err *err)

@@ -4,7 +4,7 @@
  * Hands each complete request to one handler, which may answer at once or later; answers go out in order. When the client has gone
  * away the answer is dropped, the event it carried goes on. One request at a time per connection is handed out (pipelined ones wait
  * in the read buffer). The handler is never called from inside sl_http_reply or sl_http_server_drain.
- * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading), head and body time (408), in-flight requests and
+ * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading; 503 when all bodies together pass their limit), head and body time (408), in-flight requests and
  * connections overall (503 + Retry-After; a connection idle for a second makes room first), idle and write time (close).
  * Unframed or ambiguous requests: 400 and close. After such a last answer the connection reads on for a moment, so that a client that is
  * still sending can read it. A client that half-closes gets the answers to all it has sent.
@@ -22,6 +22,7 @@ struct sl_http_request; /* lives from the handler call until sl_http_reply */
 
 struct sl_http_limits {
     size_t body_bytes_max;
+    size_t bodies_bytes_max; /* of all requests together, being read or not answered yet */
     size_t connections_max;
     size_t inflight_max; /* requests handed out and not answered */
     int64_t head_ms;     /* first byte to end of head */
@@ -29,7 +30,7 @@ struct sl_http_limits {
     int64_t idle_ms;     /* keep-alive without a byte */
     int64_t write_ms;    /* answer to last byte taken by the kernel */
 };
-/* Limits of DESIGN: 1 MiB, 10,000 connections, 4,096 in flight, 5 s, 10 s, 75 s, 5 s. */
+/* Limits of DESIGN: 1 MiB, 64 MiB for all, 10,000 connections, 4,096 in flight, 5 s, 10 s, 75 s, 5 s. */
 extern const struct sl_http_limits sl_http_limits_default;
 
 struct sl_http_server_opts {

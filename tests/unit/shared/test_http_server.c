@@ -782,6 +782,33 @@ CLAIM(http_server__requests_over_the_in_flight_limit_get_a_503_and_keep_their_co
     close_world(&world);
 }
 
+CLAIM(http_server__bodies_that_are_too_large_together_get_a_503_and_give_their_room_back)
+{
+    struct sl_http_limits limits = sl_http_limits_default;
+    limits.body_bytes_max = 8;
+    limits.bodies_bytes_max = 10;
+    struct world world;
+    open_world(&world, &limits);
+    world.holds = true;
+    int first = dial(&world);
+    int second = dial(&world);
+    say(&world, first, "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n12345678");
+    UNTIL(&world, world.held_count == 1);
+    say(&world, second, "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n123");
+    expect_answer(&world, second, "HTTP/1.1 503 ");
+    CU_ASSERT_STRING_EQUAL(world.refused_why, "bodies too large together");
+    echo(&world, world.held[0]);
+    close(second);
+    second = dial(&world);
+    say(&world, second, "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n12345678");
+    UNTIL(&world, world.held_count == 2);
+    echo(&world, world.held[1]);
+    expect_answer(&world, second, "POST /3 ");
+    close(first);
+    close(second);
+    close_world(&world);
+}
+
 CLAIM(http_server__draining_closes_idle_connections_and_finishes_the_others)
 {
     struct world world;
