@@ -132,9 +132,24 @@ test('a message on sluice.events is the envelope that is described', async () =>
   assert.deepEqual(Object.keys(shown).filter((key) => !known.includes(key)), []);
 });
 
-test('without a broker: 503 with Retry-After, degraded health, not ready', async () => {
+async function withoutBroker(more) {
   await stack.terminate(stack.publisher);
-  stack.publisher = stack.spawn('sluice-publisher', { ...stack.publisherEnvironment, AMQP_URL: 'amqp://nobody:nothing@127.0.0.1:1' });
+  stack.publisher = stack.spawn('sluice-publisher', { ...stack.publisherEnvironment, AMQP_URL: 'amqp://nobody:nothing@127.0.0.1:1', ...more });
+}
+
+for (const policy of ['journal', 'drop']) {
+  test(`without a broker, policy ${policy}: 202 that says what was kept`, async () => {
+    await withoutBroker({ SLUICE_DEGRADED_POLICY: policy, SLUICE_JOURNAL_ALLOW_VOLATILE: 'true' });
+    await until('it is ready', () => stack.isReady(stack.httpPort, stack.publisher));
+    const answer = await ask({ path: stripe, body: event, headers: signed(event) });
+    assert.equal(answer.status, 202);
+    assert.equal('stored' in JSON.parse(answer.body), policy === 'drop');
+    conforms(webhook, 'post', answer);
+  });
+}
+
+test('without a broker, policy reject: 503 with Retry-After, degraded health, not ready', async () => {
+  await withoutBroker({ SLUICE_DEGRADED_POLICY: 'reject' });
   const health = await until('it has tried', async () => {
     const answer = await ask({ method: 'GET', path: '/health' });
     return JSON.parse(answer.body).status === 'degraded' && answer;
