@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,24 +54,24 @@ struct rig_unsynced {
 
 static struct {
     pthread_mutex_t lock;
-    unsigned calls[CALL_COUNT]; /* so far */
-    enum rig_call fail_call;
-    unsigned fail_from; /* the n-th such call fails, n from 1; 0: none does */
+    _Atomic unsigned calls[CALL_COUNT]; /* so far */
+    _Atomic enum rig_call fail_call;
+    _Atomic unsigned fail_from; /* the n-th such call fails, n from 1; 0: none does */
     unsigned fail_count;
     int fail_errno;
-    bool half_write;      /* a failing pwrite writes half of it first */
-    unsigned write_max;   /* 0: pwrite writes everything, else at most so many bytes a call */
-    bool lose_on_failure; /* a failing fdatasync throws unsynced bytes away, as Linux may */
-    bool track;           /* remember what is not synced */
-    bool
+    _Atomic bool half_write;    /* a failing pwrite writes half of it first */
+    _Atomic unsigned write_max; /* 0: pwrite writes everything, else at most so many bytes a call */
+    _Atomic bool lose_on_failure; /* a failing fdatasync throws unsynced bytes away, as Linux may */
+    _Atomic bool track;           /* remember what is not synced */
+    _Atomic bool
         no_sync; /* fdatasync and fsync return at once: for tests that open a journal a thousand times */
     ino_t failed_inodes[64];
-    size_t failed_count;
-    unsigned synced_again; /* fdatasync of a file whose fdatasync had failed */
+    _Atomic size_t failed_count;
+    _Atomic unsigned synced_again; /* fdatasync of a file whose fdatasync had failed */
     struct rig_unsynced unsynced[RIG_UNSYNCED_MAX];
-    size_t unsynced_count;
-    uint64_t free_bytes;       /* 0: as it is */
-    pthread_mutex_t sync_gate; /* whoever holds it holds every sync */
+    _Atomic size_t unsynced_count;
+    _Atomic uint64_t free_bytes; /* 0: as it is */
+    pthread_mutex_t sync_gate;   /* whoever holds it holds every sync */
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER, .sync_gate = PTHREAD_MUTEX_INITIALIZER };
 
 static inline void disk_reset(void)
