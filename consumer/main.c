@@ -23,8 +23,6 @@
 #define WORKERS_MAX      (SL_SUBSYSTEMS_MAX * 16u)
 #define EXIT_INTERRUPTED 130
 
-extern char **environ;
-
 struct app {
     struct con_options options;
     struct con_config config;

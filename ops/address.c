@@ -158,7 +158,9 @@ bool ops_secrets_open(const struct ops_address *address, const char *file, struc
             return false;
         }
         out->text = strndup(text.data == NULL ? "" : text.data, text.used_bytes);
-        explicit_bzero(text.data, text.used_bytes);
+        if (text.data != NULL) {
+            explicit_bzero(text.data, text.used_bytes);
+        }
         out->origin = file;
         size_t bytes = out->text == NULL ? 0 : strlen(out->text);
         while (bytes > 0 && strchr("\r\n", out->text[bytes - 1]) != NULL) {

@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "ops/completion.h"
 #include "ops/dev.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
 #include "ops/log_level.h"
+#include "ops/manual.h"
 #include "ops/migrate.h"
 #include "ops/sign.h"
 #include "ops/topology.h"
@@ -142,6 +144,18 @@ static const struct ops_command commands[] = {
           "Exit status: 0 all asked are well, 1 not.\n",
       .example = "sluice health\nsluice health publisher --live",
       .run = ops_health },
+    { .name = "completion",
+      .purpose = "a script with which the shell completes these commands",
+      .usage = "  [bash|zsh|fish]   for this shell\n",
+      .example = "sluice completion bash >/etc/bash_completion.d/sluice\n"
+                 "sluice completion zsh >\"${fpath[1]}/_sluice\"\n"
+                 "sluice completion fish >~/.config/fish/completions/sluice.fish",
+      .run = ops_completion },
+    { .name = "man",
+      .purpose = "the manual page, made from the same tables as this help",
+      .usage = "",
+      .example = "sluice man | man -l -\nsluice man >/usr/local/share/man/man1/sluice.1",
+      .run = ops_manual },
 };
 
 static const char *const examples[] = {

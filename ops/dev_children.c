@@ -338,6 +338,8 @@ void dev_programs_environment(const struct dev_supervisor *sup, struct dev_env *
                 sup->ports[DEV_PORT_POSTGRES]);
     dev_env_set(env, "SLUICE_HTTP_LISTEN", "127.0.0.1:%u", sup->ports[DEV_PORT_HTTP]);
     dev_env_set(env, "SLUICE_STATE_DIR", "%s/data", sup->home->dir);
+    /* Wherever the state directory is: what a local stack keeps need not survive the machine. */
+    dev_env_set(env, "SLUICE_JOURNAL_ALLOW_VOLATILE", "true");
     dev_env_set(env, "STRIPE_WEBHOOK_SECRET", "%s%s%s", sup->secret, has_also ? "," : "",
                 has_also ? also : "");
 }

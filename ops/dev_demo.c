@@ -3,24 +3,30 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ops/dev_control.h"
 #include "ops/dev_env.h"
 #include "ops/dev_process.h"
 #include "shared/clock.h"
+#include "shared/log.h"
 #include "shared/units.h"
 
 #define PSQL             "/usr/bin/psql"
 #define PSQL_WAIT_MS     15000
 #define TRIGGER_WAIT_MS  600000
 #define STANDSTILL_MS    20000 /* without one more row, the demonstration has failed */
+#define RECONNECT_MS     75000 /* the same behind an outage: pauses between attempts grow to 30 s */
 #define LOOK_EVERY_MS    100
 #define ANSWER_BYTES_MAX 65536
 
 #define ARGUMENTS_MAX 12u
+
+#define OUTAGE_EVENTS 100u
 
 /* The rows of this demonstration are those received since it began; the moment travels as a setting of the session. */
 #define SINCE "to_timestamp(current_setting('sluice.since')::float8)"
@@ -68,6 +74,8 @@ struct demo {
 };
 
 static void demo_done(struct demo *demo);
+static int show_outage(const struct demo *demo, unsigned sent);
+static void show_log_line(const struct dev_home *home, const char *event);
 static bool send_events(const struct demo *demo, unsigned count, int *out_status,
                         struct sl_err *err);
 static bool ask(const struct demo *demo, const char *sql, struct sl_buf *out, struct sl_err *err);
@@ -75,8 +83,8 @@ static bool show(const struct demo *demo, const char *title, const char *sql, st
 static bool run_psql(const struct demo *demo, const char *const *flags, const char *sql,
                      struct sl_buf *out, struct sl_err *err);
 static bool count_rows(const struct demo *demo, int64_t *out_rows, struct sl_err *err);
-static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t *out_rows,
-                          struct sl_err *err);
+static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t standstill_ms,
+                          int64_t *out_rows, struct sl_err *err);
 static int failed(const char *what, int exit_status);
 
 int dev_demo(const struct dev_home *home, unsigned count)
@@ -112,7 +120,7 @@ int dev_demo(const struct dev_home *home, unsigned count)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         return failed("not every event was accepted", EX_UNAVAILABLE);
     }
-    if (!wait_for_rows(&demo, count, &rows, &err)) {
+    if (!wait_for_rows(&demo, count, STANDSTILL_MS, &rows, &err)) {
         fprintf(stderr, "sluice dev demo: %lld of %u accepted events are rows\n", (long long)rows,
                 count);
         return failed(err.text, EX_SOFTWARE);
@@ -124,7 +132,67 @@ int dev_demo(const struct dev_home *home, unsigned count)
     }
     printf("\nProved: %u events were accepted, %lld rows are in sluice_inbox.\n\n", count,
            (long long)rows);
+    return show_outage(&demo, count);
+}
+
+/* The product's point: the broker goes away, events are still accepted, and every one of them arrives. */
+static int show_outage(const struct demo *demo, unsigned sent)
+{
+    struct sl_err err = { 0 };
+    int status = 0;
+    int64_t rows = 0;
+    printf("Now the broker goes away …\n");
+    (void)fflush(stdout);
+    if (dev_control_stop(demo->home, DEV_RABBITMQ) != EXIT_SUCCESS) {
+        return failed("the broker could not be stopped", EX_UNAVAILABLE);
+    }
+    (void)fflush(stdout);
+    bool accepted = send_events(demo, OUTAGE_EVENTS, &status, &err) && WIFEXITED(status) &&
+                    WEXITSTATUS(status) == 0;
+    show_log_line(demo->home, "publish.journaled");
+    printf("… and comes back.\n");
+    (void)fflush(stdout);
+    if (dev_control_start(demo->home, DEV_RABBITMQ) != EXIT_SUCCESS) {
+        return failed("the broker could not be started again", EX_UNAVAILABLE);
+    }
+    printf("Waiting for the programs to find it (they try again after pauses of at most 30 s) …\n");
+    (void)fflush(stdout);
+    if (!accepted) {
+        return failed(err.text[0] != '\0' ? err.text
+                                          : "not every event was accepted without the broker",
+                      EX_UNAVAILABLE);
+    }
+    if (!wait_for_rows(demo, sent + OUTAGE_EVENTS, RECONNECT_MS, &rows, &err)) {
+        fprintf(stderr, "sluice dev demo: %lld of %u accepted events are rows\n", (long long)rows,
+                sent + OUTAGE_EVENTS);
+        return failed(err.text, EX_SOFTWARE);
+    }
+    show_log_line(demo->home, "journal.replayed");
+    printf(
+        "\nProved: %u events were accepted while the broker was away, %lld rows arrived when it was back, lost: 0.\n\n",
+        OUTAGE_EVENTS, (long long)rows - (long long)sent);
     return EXIT_SUCCESS;
+}
+
+/* The latest line with this event in the publisher's log. */
+static void show_log_line(const struct dev_home *home, const char *event)
+{
+    char path[PATH_MAX];
+    char line[SL_LOG_LINE_BYTES_MAX];
+    char latest[SL_LOG_LINE_BYTES_MAX] = "";
+    dev_home_path(home, path, "logs/publisher.log");
+    FILE *log = fopen(path, "re");
+    while (log != NULL && fgets(line, sizeof line, log) != NULL) {
+        if (strstr(line, event) != NULL) {
+            memcpy(latest, line, sizeof latest);
+        }
+    }
+    if (log != NULL) {
+        (void)fclose(log);
+    }
+    if (latest[0] != '\0') {
+        printf("\nlogs/publisher.log: %s\n", latest);
+    }
 }
 
 static void demo_done(struct demo *demo)
@@ -164,10 +232,10 @@ static bool send_events(const struct demo *demo, unsigned count, int *out_status
     return true;
 }
 
-static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t *out_rows,
-                          struct sl_err *err)
+static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t standstill_ms,
+                          int64_t *out_rows, struct sl_err *err)
 {
-    int64_t until_ms = sl_clock_mono_ms() + STANDSTILL_MS;
+    int64_t until_ms = sl_clock_mono_ms() + standstill_ms;
     int64_t before = 0;
     for (;;) {
         if (!count_rows(demo, out_rows, err)) {
@@ -179,11 +247,12 @@ static bool wait_for_rows(const struct demo *demo, int64_t wanted, int64_t *out_
         int64_t now_ms = sl_clock_mono_ms();
         if (*out_rows > before) {
             before = *out_rows;
-            until_ms = now_ms + STANDSTILL_MS;
+            until_ms = now_ms + standstill_ms;
         }
         if (now_ms >= until_ms) {
-            return sl_fail(err, SL_E_DEADLINE, "no further row for %d s; see %s/logs/consumer.log",
-                           STANDSTILL_MS / 1000, demo->home->dir);
+            return sl_fail(err, SL_E_DEADLINE,
+                           "no further row for %lld s; see %s/logs/consumer.log",
+                           (long long)standstill_ms / 1000, demo->home->dir);
         }
         struct timespec wait = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
         (void)nanosleep(&wait, NULL);

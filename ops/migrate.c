@@ -56,7 +56,7 @@ bool ops_migrate_apply(const struct ops_migrate_opts *opts, int64_t *out_version
         .application_name = "sluice migrate",
         .statement_ms = opts->timeout_ms > opts->wait_ms ? opts->timeout_ms : opts->wait_ms + 1000,
     };
-    struct ops_migration_plan plan;
+    struct ops_migration_plan plan = { 0 };
     SL_AUTO(ops_pg_session_free)
     struct ops_pg_session *session = ops_pg_session_open(&session_opts, err);
     if (session == NULL || !take_lock(session, opts, err) ||
@@ -369,7 +369,7 @@ int ops_migrate_status(int argc, char **argv)
         return fail("migrate status", &err);
     }
     SL_AUTO(ops_pg_address_free) char *address = ops_pg_address(url, &err);
-    struct ops_migration_plan plan;
+    struct ops_migration_plan plan = { 0 };
     const struct ops_migrate_opts opts = {
         .conninfo = address,
         .files = embedded_migrations,

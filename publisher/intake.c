@@ -1,38 +1,32 @@
 #include "publisher/intake.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "publisher/broker.h"
-#include "publisher/drops.h"
 #include "publisher/pending.h"
 #include "publisher/replay.h"
+#include "publisher/stores.h"
 #include "publisher/wrap.h"
 #include "shared/amqp_link.h"
 #include "shared/clock.h"
-#include "shared/journal.h"
 
 /* Requests waiting for a confirm or an fsync; at 2 s and 12,000/s a healthy broker never gets near. */
 #define WAITING_MAX      4096u
 #define ANSWER_BYTES_MAX 1024u
-/* Journal below the state folder, and the room it leaves to others on the file system. */
-#define JOURNAL_NAME     "journal"
-#define FREE_FLOOR_BYTES (256u * 1024u * 1024u)
-#define PROVIDER_STRIPE  1u
+/* The journal keeps it with the event; today every event is Stripe's. */
+#define PROVIDER_STRIPE 1u
 
 struct pub_intake {
     struct pub_intake_opts opts;
     struct pub_outcomes outcomes;
     struct pub_pending pending;
     struct pub_wrap wrap;
-    struct pub_drops drops;
+    struct pub_stores stores;
     struct sl_buf answer;
-    struct pub_broker *broker;
-    struct sl_journal *journal; /* NULL: cannot be used, and the start said why */
-    struct pub_replay *replay;  /* NULL without a journal */
-    bool is_durable;            /* what the journal holds survives a restart of the machine */
+    struct pub_broker *broker; /* NULL while the intake is being closed */
+    struct pub_replay *replay; /* NULL without a journal, and while the intake is being closed */
     bool is_draining;
     struct sl_series *inflight;
     struct sl_series *confirm_seconds;
@@ -41,7 +35,7 @@ struct pub_intake {
     struct sl_series *degraded;
 };
 
-static bool open_stores(struct pub_intake *intake, struct sl_err *err);
+static bool open_replay(struct pub_intake *intake, struct sl_err *err);
 static size_t live(void *arg);
 static bool open_link(struct pub_intake *intake, struct sl_err *err);
 static void on_up(struct sl_amqp_link *link, void *arg);
@@ -53,10 +47,8 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
                        void *arg);
 static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err *why);
 static void on_replay_ready(void *arg);
-static void on_finding(void *arg, const struct sl_journal_finding *finding);
 static bool can_take(const struct pub_intake *intake);
 static struct pub_means look_for_means(const struct pub_intake *intake);
-static bool can_journal(const struct pub_intake *intake);
 static void show_link(struct pub_intake *intake);
 static enum sl_amqp_state broker_state(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
@@ -79,7 +71,6 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
         return NULL;
     }
     intake->opts = *opts;
-    intake->drops = (struct pub_drops){ .dir = -1, .file = -1 };
     intake->outcomes = (struct pub_outcomes){
         .log = opts->log, .metrics = opts->metrics, .levels = opts->levels, .sentry = opts->sentry
     };
@@ -90,60 +81,35 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
     intake->blocked = sl_metrics_series(opts->metrics, SL_M_BROKER_BLOCKED, "publish", NULL);
     intake->degraded = sl_metrics_series(opts->metrics, SL_M_DEGRADED, NULL, NULL);
     sl_series_set(intake->degraded, 1);
+    pub_stores_open(&intake->stores, &(struct pub_stores_opts){
+                                         .loop = opts->loop,
+                                         .log = opts->log,
+                                         .metrics = opts->metrics,
+                                         .state_dir = opts->state_dir,
+                                         .journal_bytes_max = opts->journal_bytes_max,
+                                         .allow_volatile = opts->allow_volatile,
+                                         .arg = intake,
+                                         .on_appended = on_appended,
+                                         .on_replay_ready = on_replay_ready,
+                                     });
     bool opened = pub_pending_init(&intake->pending, WAITING_MAX, err) &&
                   pub_wrap_init(&intake->wrap, opts->body_bytes_max, err) &&
-                  open_stores(intake, err) && open_link(intake, err);
+                  open_replay(intake, err) && open_link(intake, err);
     return opened ? SL_TAKE(intake) : NULL;
 }
 
-/* A publisher without a journal or a drop log still works: policies that need them refuse, and the start says why. */
-static bool open_stores(struct pub_intake *intake, struct sl_err *err)
+static bool open_replay(struct pub_intake *intake, struct sl_err *err)
 {
-    struct sl_err why = { 0 };
-    char dir[PATH_MAX];
-    const struct pub_intake_opts *opts = &intake->opts;
-    snprintf(dir, sizeof dir, "%s/%s", opts->state_dir, JOURNAL_NAME);
-    if (!pub_drops_open(&intake->drops, opts->state_dir, &why)) {
-        sl_log_err(opts->log, SL_WARN, "drops.unavailable",
-                   "the drop log cannot be written; policies that drop refuse instead", &why,
-                   sl_str("state_dir", opts->state_dir));
-    }
-    intake->journal = sl_journal_open(
-        &(struct sl_journal_opts){
-            .dir = dir,
-            .quota_bytes = (uint64_t)opts->journal_bytes_max,
-            .free_floor_bytes = FREE_FLOOR_BYTES,
-            .allow_volatile = opts->allow_volatile,
-            .loop = opts->loop,
-            .sync_seconds = sl_metrics_series(opts->metrics, SL_M_JOURNAL_SYNC_SECONDS, NULL, NULL),
-            .arg = intake,
-            .on_appended = on_appended,
-            .on_replay_ready = on_replay_ready,
-            .on_finding = on_finding,
-        },
-        &why);
-    if (intake->journal == NULL) {
-        sl_log_err(
-            opts->log, SL_WARN, "journal.unavailable",
-            why.code == SL_E_JOURNAL_VOLATILE
-                ? "policy journal refuses (503) while the broker is away: SLUICE_STATE_DIR does not survive a restart; SLUICE_JOURNAL_ALLOW_VOLATILE=true accepts that"
-                : "policy journal refuses (503) while the broker is away: the journal cannot be opened",
-            &why, sl_str("state_dir", opts->state_dir));
+    if (intake->stores.journal == NULL) {
         return true;
     }
-    struct sl_journal_stats stats = { 0 };
-    sl_journal_read_stats(intake->journal, &stats);
-    intake->is_durable = stats.is_durable;
-    sl_info(opts->log, "journal.opened", "events are kept here while the broker is away",
-            sl_str("dir", dir), sl_bool("durable", stats.is_durable),
-            sl_int("pending", (int64_t)stats.pending));
     intake->replay = pub_replay_new(
         &(struct pub_replay_opts){
-            .loop = opts->loop,
-            .log = opts->log,
-            .metrics = opts->metrics,
-            .journal = intake->journal,
-            .rate = opts->replay_rate,
+            .loop = intake->opts.loop,
+            .log = intake->opts.log,
+            .metrics = intake->opts.metrics,
+            .journal = intake->stores.journal,
+            .rate = intake->opts.replay_rate,
             .live = live,
             .arg = intake,
         },
@@ -163,21 +129,6 @@ static void on_replay_ready(void *arg)
     if (intake->replay != NULL) {
         pub_replay_wake(intake->replay);
     }
-}
-
-static void on_finding(void *arg, const struct sl_journal_finding *finding)
-{
-    const struct pub_intake *intake = arg;
-    static const enum sl_level levels[] = {
-        [SL_JOURNAL_WEIGHT_NOTE] = SL_INFO,
-        [SL_JOURNAL_WEIGHT_WARN] = SL_WARN,
-        [SL_JOURNAL_WEIGHT_PAGE] = SL_ERROR,
-    };
-    sl_loss(intake->opts.log, levels[sl_journal_tell_weight(finding->what)], "journal.finding",
-            sl_journal_tell_sentence(finding->what),
-            sl_str("finding", sl_journal_tell_name(finding->what)), sl_str("place", finding->place),
-            sl_int("from", (int64_t)finding->from), sl_int("to", (int64_t)finding->to),
-            sl_int("errno", finding->os_error));
 }
 
 static bool open_link(struct pub_intake *intake, struct sl_err *err)
@@ -220,14 +171,13 @@ void pub_intake_free(struct pub_intake *intake)
     }
     pub_broker_free(SL_TAKE(intake->broker));
     pub_replay_free(SL_TAKE(intake->replay));
-    sl_journal_close(intake->journal);
+    pub_stores_close(&intake->stores);
     for (uint32_t i = 0; intake->pending.events != NULL && i < intake->pending.max; i++) {
         if (intake->pending.events[i].request != NULL) {
             pub_intake_refuse(pub_pending_release(&intake->pending, &intake->pending.events[i]),
                               PUB_UNAVAILABLE);
         }
     }
-    pub_drops_close(&intake->drops);
     pub_pending_done(&intake->pending);
     pub_wrap_done(&intake->wrap);
     sl_buf_done(&intake->answer);
@@ -242,8 +192,8 @@ static void on_up(struct sl_amqp_link *link, void *arg)
     sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed");
     if (intake->replay != NULL) {
         pub_replay_set_link(intake->replay, link); /* another one when the broker was changed */
-        pub_replay_wake(intake->replay);
     }
+    on_replay_ready(intake);
 }
 
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms, void *arg)
@@ -271,9 +221,7 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
         return;
     }
     sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again");
-    if (intake->replay != NULL) {
-        pub_replay_wake(intake->replay);
-    }
+    on_replay_ready(intake);
 }
 
 static void show_link(struct pub_intake *intake)
@@ -335,7 +283,8 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
         enum pub_policy policy = pub_policy_of(intake->opts.policies, event->source->name);
         enum pub_deed deed = pub_policy_decide(policy, &means, event->failed);
         if (!means.has_broker && event->reason == NULL) {
-            event->reason = sl_amqp_state_name(broker_state(intake));
+            event->reason =
+                intake->broker == NULL ? "closing" : sl_amqp_state_name(broker_state(intake));
         }
         if (deed == PUB_DEED_REFUSE) {
             end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
@@ -363,7 +312,8 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
     case PUB_DEED_PUBLISH:
         return publish(intake, event, err);
     case PUB_DEED_JOURNAL:
-        return sl_journal_append(intake->journal, sl_buf_span(&intake->wrap.bytes), PROVIDER_STRIPE,
+        return sl_journal_append(intake->stores.journal, sl_buf_span(&intake->wrap.bytes),
+                                 PROVIDER_STRIPE,
                                  (uint64_t)intake->wrap.envelope.received_at_us * 1000,
                                  pub_pending_cookie(&intake->pending, event), err);
     case PUB_DEED_DROP:
@@ -412,7 +362,7 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
     struct pub_event *event = pub_pending_at(&intake->pending, cookie);
     if (ok) {
         end(intake, event, PUB_JOURNALED, NULL);
-        pub_replay_wake(intake->replay);
+        on_replay_ready(intake);
         return;
     }
     (void)why; /* said by on_finding, once for all it concerns */
@@ -436,7 +386,7 @@ static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_e
         .body_sha256 = sha256,
         .reason = event->reason,
     };
-    if (!pub_drops_write(&intake->drops, &line, err)) {
+    if (!pub_drops_write(&intake->stores.drops, &line, err)) {
         return false;
     }
     end(intake, event, PUB_DROPPED, NULL);
@@ -453,7 +403,8 @@ static void end(struct pub_intake *intake, struct pub_event *event, enum pub_ans
     }
     sl_buf_reset(&intake->answer);
     if (pub_answer_row(answer)->body == NULL) {
-        pub_answer_received(answer, sl_span_of(event->id), intake->is_durable, &intake->answer);
+        pub_answer_received(answer, sl_span_of(event->id), intake->stores.is_durable,
+                            &intake->answer);
     }
     struct sl_http_request *request = pub_pending_release(&intake->pending, event);
     sl_series_set(intake->inflight, intake->pending.count);
@@ -524,8 +475,8 @@ void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *o
         .away_since_us = pub_broker_away_since_us(intake->broker),
         .waiting = intake->pending.count,
     };
-    if (intake->journal != NULL) {
-        sl_journal_read_stats(intake->journal, &out_state->journal);
+    if (intake->stores.journal != NULL) {
+        sl_journal_read_stats(intake->stores.journal, &out_state->journal);
     }
 }
 
@@ -545,14 +496,9 @@ static struct pub_means look_for_means(const struct pub_intake *intake)
 {
     return (struct pub_means){
         .has_broker = broker_state(intake) == SL_AMQP_UP,
-        .has_journal = can_journal(intake),
-        .has_drops = intake->drops.file >= 0,
+        .has_journal = pub_stores_can_journal(&intake->stores),
+        .has_drops = pub_stores_can_drop(&intake->stores),
     };
-}
-
-static bool can_journal(const struct pub_intake *intake)
-{
-    return intake->journal != NULL && sl_journal_state(intake->journal) == SL_JOURNAL_OK;
 }
 
 bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,

@@ -22,8 +22,6 @@
 #define HELP_BYTES_MAX   (16u * 1024u)
 #define EXIT_INTERRUPTED 130
 
-extern char **environ;
-
 struct app {
     struct pub_config config;
     const char *service;

@@ -78,8 +78,10 @@ int sl_journal_io_replace(const struct sl_journal_io *io, int dir_fd, const char
 {
     char temporary[64];
     snprintf(temporary, sizeof temporary, "%.56s.tmp", name);
+    /* A new inode each time: one whose sync failed before proves nothing. */
+    (void)io->unlinkat(dir_fd, temporary, 0);
     int fd = io->openat(dir_fd, temporary,
-                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0) {
         return errno;
     }

@@ -115,6 +115,7 @@ const sources = ['publisher', 'consumer', 'shared']
 
 // Why a name in backquotes is not one of ours, or null.
 function strange(name) {
+  if (/^[a-z_-]+\.jsonl$/.test(name)) return sources.includes(`"${name}`) || sources.includes(`/${name}`) ? null : 'no program writes it';
   if (/^[a-z_-]+\.(md|json|conf|def)$/.test(name) || name.startsWith('.')) return null;
   if (/^[a-z_]+(\.[a-z_]+)+$/.test(name)) return names.has(name) ? null : 'no event, error, exchange or queue';
   const metric = name.match(/^(sluice_[a-z_]+)(?:\{([a-z]+)="([^"]+)"\})?$/);

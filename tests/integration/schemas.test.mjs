@@ -132,21 +132,32 @@ test('a message on sluice.events is the envelope that is described', async () =>
   assert.deepEqual(Object.keys(shown).filter((key) => !known.includes(key)), []);
 });
 
-test('without a broker: 503 with Retry-After, degraded health, not ready', async () => {
-  await stack.terminate(stack.publisher);
-  stack.publisher = stack.spawn('sluice-publisher', { ...stack.publisherEnvironment, AMQP_URL: 'amqp://nobody:nothing@127.0.0.1:1' });
-  const health = await until('it has tried', async () => {
-    const answer = await ask({ method: 'GET', path: '/health' });
-    return JSON.parse(answer.body).status === 'degraded' && answer;
+// Without a broker, under each policy: what the sender gets, and whether more may be sent.
+const away = [
+  ['journal', 202, 200, { SLUICE_JOURNAL_ALLOW_VOLATILE: 'true' }],
+  ['drop', 202, 200, {}],
+  ['reject', 503, 503, {}],
+];
+for (const [policy, status, readiness, more] of away) {
+  test(`without a broker, policy ${policy}: ${status}, degraded health, readyz ${readiness}`, async () => {
+    await stack.terminate(stack.publisher);
+    stack.publisher = stack.spawn('sluice-publisher', {
+      ...stack.publisherEnvironment, AMQP_URL: 'amqp://nobody:nothing@127.0.0.1:1', SLUICE_DEGRADED_POLICY: policy, ...more,
+    });
+    const health = await until('it has tried', async () => {
+      const answer = await ask({ method: 'GET', path: '/health' });
+      const { body: said } = await ask({ method: 'GET', path: '/readyz' });
+      return JSON.parse(answer.body).status === 'degraded' && !said.includes('first attempt') && answer;
+    });
+    conforms('/health', 'get', health);
+    const ready = await ask({ method: 'GET', path: '/readyz' });
+    assert.equal(ready.status, readiness, ready.body);
+    conforms('/readyz', 'get', ready);
+    const answer = await ask({ path: stripe, body: event, headers: signed(event) });
+    assert.equal(answer.status, status, answer.body);
+    conforms(webhook, 'post', answer);
   });
-  conforms('/health', 'get', health);
-  const ready = await ask({ method: 'GET', path: '/readyz' });
-  assert.equal(ready.status, 503);
-  conforms('/readyz', 'get', ready);
-  const answer = await ask({ path: stripe, body: event, headers: signed(event) });
-  assert.equal(answer.status, 503);
-  conforms(webhook, 'post', answer);
-});
+}
 
 test('every status that is described was seen, but for a deadline that takes seconds', () => {
   const described = Object.keys(openapi.paths[webhook].post.responses).map((status) => `${webhook} ${status}`);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,24 +54,24 @@ struct rig_unsynced {
 
 static struct {
     pthread_mutex_t lock;
-    unsigned calls[CALL_COUNT]; /* so far */
-    enum rig_call fail_call;
-    unsigned fail_from; /* the n-th such call fails, n from 1; 0: none does */
+    _Atomic unsigned calls[CALL_COUNT]; /* so far */
+    _Atomic enum rig_call fail_call;
+    _Atomic unsigned fail_from; /* the n-th such call fails, n from 1; 0: none does */
     unsigned fail_count;
     int fail_errno;
-    bool half_write;      /* a failing pwrite writes half of it first */
-    unsigned write_max;   /* 0: pwrite writes everything, else at most so many bytes a call */
-    bool lose_on_failure; /* a failing fdatasync throws unsynced bytes away, as Linux may */
-    bool track;           /* remember what is not synced */
-    bool
+    _Atomic bool half_write;    /* a failing pwrite writes half of it first */
+    _Atomic unsigned write_max; /* 0: pwrite writes everything, else at most so many bytes a call */
+    _Atomic bool lose_on_failure; /* a failing fdatasync throws unsynced bytes away, as Linux may */
+    _Atomic bool track;           /* remember what is not synced */
+    _Atomic bool
         no_sync; /* fdatasync and fsync return at once: for tests that open a journal a thousand times */
     ino_t failed_inodes[64];
-    size_t failed_count;
-    unsigned synced_again; /* fdatasync of a file whose fdatasync had failed */
+    _Atomic size_t failed_count;
+    _Atomic unsigned synced_again; /* fdatasync of a file whose fdatasync had failed */
     struct rig_unsynced unsynced[RIG_UNSYNCED_MAX];
-    size_t unsynced_count;
-    uint64_t free_bytes;       /* 0: as it is */
-    pthread_mutex_t sync_gate; /* whoever holds it holds every sync */
+    _Atomic size_t unsynced_count;
+    _Atomic uint64_t free_bytes; /* 0: as it is */
+    pthread_mutex_t sync_gate;   /* whoever holds it holds every sync */
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER, .sync_gate = PTHREAD_MUTEX_INITIALIZER };
 
 static inline void disk_reset(void)
@@ -285,6 +286,7 @@ struct rig {
     unsigned told[SL_JOURNAL_TELL_COUNT];
     struct sl_journal_finding last[SL_JOURNAL_TELL_COUNT];
     unsigned ready_calls;
+    bool is_dead; /* crashed: what it says now nobody hears */
 };
 
 /* The payload of event n: its length and bytes follow from n. */
@@ -316,6 +318,9 @@ static inline void rig_on_appended(void *arg, uint64_t cookie, bool ok, const st
 {
     (void)err;
     struct rig *rig = arg;
+    if (rig->is_dead) {
+        return;
+    }
     CU_ASSERT_FATAL(cookie < RIG_EVENTS_MAX);
     CU_ASSERT_EQUAL(rig->fates[cookie], FATE_UNKNOWN);
     rig->fates[cookie] = ok ? FATE_ACKNOWLEDGED : FATE_REFUSED;
@@ -533,27 +538,34 @@ static inline void remove_tree(const char *dir)
     (void)rmdir(dir);
 }
 
+static inline void copy_tree(const char *from_dir, const char *to_dir)
+{
+    (void)mkdir(to_dir, 0700);
+    DIR *listing = opendir(from_dir);
+    for (const struct dirent *e = listing == NULL ? NULL : readdir(listing); e != NULL;
+         e = readdir(listing)) {
+        char from[512];
+        char to[512];
+        snprintf(from, sizeof from, "%s/%s", from_dir, e->d_name);
+        snprintf(to, sizeof to, "%s/%s", to_dir, e->d_name);
+        if (e->d_type == DT_REG) {
+            copy_file(from, to);
+        } else if (e->d_name[0] != '.') {
+            copy_tree(from, to);
+        }
+    }
+    if (listing != NULL) {
+        (void)closedir(listing);
+    }
+}
+
 /* The folder as a crash at this moment would leave it, as `name` beside it: what a dead process wrote is there. */
 static inline void rig_snapshot(const struct rig *rig, const char *name)
 {
     char to_dir[256];
     snprintf(to_dir, sizeof to_dir, "%s/%s", rig->root, name);
     remove_tree(to_dir);
-    (void)mkdir(to_dir, 0700);
-    DIR *listing = opendir(rig->dir);
-    for (const struct dirent *e = listing == NULL ? NULL : readdir(listing); e != NULL;
-         e = readdir(listing)) {
-        char from[512];
-        char to[600];
-        snprintf(from, sizeof from, "%s/%s", rig->dir, e->d_name);
-        snprintf(to, sizeof to, "%s/%s", to_dir, e->d_name);
-        if (e->d_type == DT_REG) {
-            copy_file(from, to);
-        }
-    }
-    if (listing != NULL) {
-        (void)closedir(listing);
-    }
+    copy_tree(rig->dir, to_dir);
 }
 
 static inline void rig_use(struct rig *rig, const char *name)
