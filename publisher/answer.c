@@ -8,6 +8,8 @@
 
 static const struct pub_answer_row rows[PUB_ANSWERS] = {
     [PUB_CONFIRMED] = { 200, 0, "accepted", NULL },
+    [PUB_JOURNALED] = { 202, 0, "journaled", NULL },
+    [PUB_DROPPED] = { 202, 0, "dropped", NULL },
     [PUB_NOT_AUTHENTIC] = { 400, 0, "bad_signature", "{\"error\":\"not authentic\"}" },
     [PUB_EMPTY] = { 400, 0, "malformed", "{\"error\":\"empty body\"}" },
     [PUB_ENCODED] = { 415, 0, "malformed", "{\"error\":\"content encoding is not supported\"}" },
@@ -27,25 +29,20 @@ const struct pub_answer_row *pub_answer_row(enum pub_answer answer)
     return &rows[answer];
 }
 
-enum pub_answer pub_answer_for(enum sl_publish_outcome outcome)
-{
-    switch (outcome) {
-    case SL_PUBLISH_CONFIRMED:
-        return PUB_CONFIRMED;
-    case SL_PUBLISH_RETURNED:
-    case SL_PUBLISH_NACKED:
-    case SL_PUBLISH_TIMEOUT:
-    case SL_PUBLISH_LOST:
-        return PUB_UNAVAILABLE;
-    }
-    return PUB_UNAVAILABLE;
-}
-
-void pub_answer_confirmed(struct sl_span id, struct sl_buf *out)
+void pub_answer_received(enum pub_answer answer, struct sl_span id, bool is_durable,
+                         struct sl_buf *out)
 {
     struct sl_json_writer json = sl_json_writer_make(out);
     sl_json_object_begin(&json);
     sl_json_put_bool(&json, "received", true);
     sl_json_put_text(&json, "id", id);
+    if (answer != PUB_CONFIRMED) {
+        sl_json_put_bool(&json, "degraded", true);
+    }
+    if (answer == PUB_DROPPED) {
+        sl_json_put_bool(&json, "stored", false);
+    } else if (answer == PUB_JOURNALED && !is_durable) {
+        sl_json_put_bool(&json, "durable", false);
+    }
     sl_json_object_end(&json);
 }

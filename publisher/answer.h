@@ -2,17 +2,18 @@
  * answer - the fixed set of things the receiver says, and what each one promises.
  *
  * Decides only. Law: a 2xx means something durable holds the event; a 4xx never reveals why a signature failed; a 503 always
- * says when to come back. A 200 is only ever the result of a confirm that was not a return.
+ * says when to come back.
  * Threads: no state.
  */
 #ifndef PUBLISHER_ANSWER_H
 #define PUBLISHER_ANSWER_H
 
-#include "shared/amqp_link.h"
 #include "shared/buf.h"
 
 enum pub_answer {
-    PUB_CONFIRMED,      /* 200 */
+    PUB_CONFIRMED,      /* 200: the broker has it */
+    PUB_JOURNALED,      /* 202: our journal has it, and publishes it later */
+    PUB_DROPPED,        /* 202 that says so: a line in the drop log is all there is */
     PUB_NOT_AUTHENTIC,  /* 400: signature missing, malformed, wrong, stale or from the future */
     PUB_EMPTY,          /* 400: authentic, but without a body */
     PUB_ENCODED,        /* 415: Content-Encoding */
@@ -30,15 +31,16 @@ struct pub_answer_row {
     int status;
     unsigned retry_after_s; /* 0: none */
     const char *outcome;    /* label of sluice_events_received_total */
-    const char *body;       /* fixed; NULL for PUB_CONFIRMED, whose body names the event */
+    const char *body;       /* fixed; NULL for a 2xx, whose body names the event */
 };
 
 const struct pub_answer_row *pub_answer_row(enum pub_answer answer);
 
-/* What a settled publish means for its sender. */
-enum pub_answer pub_answer_for(enum sl_publish_outcome outcome);
-
-/* Appends `{"received":true,"id":"…"}`. */
-void pub_answer_confirmed(struct sl_span id, struct sl_buf *out);
+/*
+ * The body of a 2xx: `{"received":true,"id":"…"}`, with `"degraded":true` unless confirmed, `"stored":false` when dropped, `"durable":false` when the
+ * journal is on storage that a restart may empty.
+ */
+void pub_answer_received(enum pub_answer answer, struct sl_span id, bool is_durable,
+                         struct sl_buf *out);
 
 #endif

@@ -10,6 +10,9 @@ static const struct sl_conf_key keys[] = {
 };
 #undef SL_CONF
 
+/* What a policy may be given for. */
+static const char *const sources[] = { "stripe", NULL };
+
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
 static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes);
 static bool add_stripe_secret(struct pub_config *config, struct sl_span secret,
@@ -24,6 +27,7 @@ bool pub_config_read(struct pub_config *config, char *const *environment, struct
     sl_conf_read(keys, SL_COUNT(keys), &source, config, &mistakes);
     check_amqp(config, &mistakes);
     load_stripe_secrets(config, &mistakes);
+    pub_policy_parse(config->degraded_policy, sources, &config->policies, &mistakes);
     if (config->port != 0) {
         snprintf(config->listen, sizeof config->listen, "0.0.0.0:%d", (int)config->port);
     } else if (config->http_listen != NULL) {

@@ -7,6 +7,7 @@
 #ifndef PUBLISHER_CONFIG_H
 #define PUBLISHER_CONFIG_H
 
+#include "publisher/policy.h"
 #include "shared/amqp_url.h"
 #include "shared/conf.h"
 #include "shared/stripe_signature.h"
@@ -18,6 +19,7 @@ struct pub_config {
     char listen[80]; /* PORT or SLUICE_HTTP_LISTEN */
     struct sl_hmac_key *stripe_keys[SL_STRIPE_SECRETS_MAX];
     size_t stripe_key_count;
+    struct pub_policy_list policies; /* the parsed degraded_policy */
     char
         secret_warning[160]; /* why billing cannot run although the start goes on; "" when it can */
 };

@@ -1,37 +1,37 @@
 #include "publisher/intake.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "publisher/event_facts.h"
+#include "publisher/drops.h"
+#include "publisher/pending.h"
+#include "publisher/replay.h"
+#include "publisher/wrap.h"
+#include "shared/amqp_link.h"
 #include "shared/clock.h"
+#include "shared/journal.h"
 
-/* Publishes waiting for their confirm; at 2 s and 12,000/s a healthy broker never gets near. */
-#define WAITING_MAX 4096u
-/* Facts of one event: ids, type, routing key, the parse tree of its first levels and a copy of the body. */
-#define ARENA_BYTES_ROOM (1024u * 1024u)
+/* Requests waiting for a confirm or an fsync; at 2 s and 12,000/s a healthy broker never gets near. */
+#define WAITING_MAX      4096u
 #define ANSWER_BYTES_MAX 1024u
-
-/* One publish on its way. */
-struct waiting {
-    struct sl_http_request *request; /* NULL: free slot */
-    const struct pub_source *source;
-    int64_t published_us;
-    char id[SL_EVENT_ID_BYTES_MAX + 1];
-    uint32_t next_free;
-};
+/* Journal below the state folder, and the room it leaves to others on the file system. */
+#define JOURNAL_NAME     "journal"
+#define FREE_FLOOR_BYTES (256u * 1024u * 1024u)
+#define PROVIDER_STRIPE  1u
 
 struct pub_intake {
     struct pub_intake_opts opts;
-    struct sl_amqp_link *link;
-    struct sl_json_parser *parser;
-    struct sl_arena arena;
-    struct sl_buf envelope;
+    struct pub_outcomes outcomes;
+    struct pub_pending pending;
+    struct pub_wrap wrap;
+    struct pub_drops drops;
     struct sl_buf answer;
-    struct waiting *slots; /* WAITING_MAX */
-    uint32_t first_free;   /* WAITING_MAX: none */
-    size_t waiting;
+    struct sl_amqp_link *link;
+    struct sl_journal *journal; /* NULL: cannot be used, and the start said why */
+    struct pub_replay *replay;  /* NULL without a journal */
+    bool is_durable;            /* what the journal holds survives a restart of the machine */
     bool is_draining;
     struct sl_series *inflight;
     struct sl_series *confirm_seconds;
@@ -40,6 +40,8 @@ struct pub_intake {
     struct sl_series *degraded;
 };
 
+static bool open_stores(struct pub_intake *intake, struct sl_err *err);
+static size_t live(void *arg);
 static bool open_link(struct pub_intake *intake, struct sl_err *err);
 static void on_up(struct sl_amqp_link *link, void *arg);
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
@@ -48,9 +50,24 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
                        void *arg);
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
                        void *arg);
-static bool publish(struct pub_intake *intake, const struct pub_source *source,
-                    struct sl_http_request *request, struct sl_span *out_id, struct sl_err *err);
-static void count(struct pub_intake *intake, const char *source, const char *outcome);
+static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err *why);
+static void on_replay_ready(void *arg);
+static void on_finding(void *arg, const struct sl_journal_finding *finding);
+static bool can_take(const struct pub_intake *intake);
+static struct pub_means look_for_means(const struct pub_intake *intake);
+static bool can_journal(const struct pub_intake *intake);
+static void show_link(struct pub_intake *intake);
+static void go_on(struct pub_intake *intake, struct pub_event *event);
+static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
+                       struct sl_err *err);
+static bool publish(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
+static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
+static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
+                const struct sl_err *why);
+static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
+                 const struct sl_err *why);
+static bool describe(struct pub_intake *intake, const struct pub_event *event,
+                     struct pub_degraded *out, char out_sha256[SL_SHA256_HEX_BYTES]);
 
 struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_err *err)
 {
@@ -60,28 +77,105 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
         return NULL;
     }
     intake->opts = *opts;
-    sl_arena_init(&intake->arena, opts->body_bytes_max + ARENA_BYTES_ROOM);
-    sl_buf_init(&intake->envelope, SL_ENVELOPE_BYTES_MAX);
+    intake->drops = (struct pub_drops){ .dir = -1, .file = -1 };
+    intake->outcomes = (struct pub_outcomes){ .log = opts->log,
+                                              .metrics = opts->metrics,
+                                              .degraded_level = opts->degraded_level };
     sl_buf_init(&intake->answer, ANSWER_BYTES_MAX);
-    intake->parser = sl_json_parser_new(opts->body_bytes_max);
-    intake->slots = calloc(WAITING_MAX, sizeof *intake->slots);
-    if (intake->parser == NULL || intake->slots == NULL) {
-        sl_fail(err, SL_E_MEMORY, "no memory for the intake");
-        return NULL;
-    }
-    for (uint32_t i = 0; i < WAITING_MAX; i++) {
-        intake->slots[i].next_free = i + 1;
-    }
     intake->inflight = sl_metrics_series(opts->metrics, SL_M_PUBLISH_INFLIGHT, NULL, NULL);
     intake->confirm_seconds = sl_metrics_series(opts->metrics, SL_M_PUBLISH_SECONDS, NULL, NULL);
     intake->up = sl_metrics_series(opts->metrics, SL_M_BROKER_UP, "publish", NULL);
     intake->blocked = sl_metrics_series(opts->metrics, SL_M_BROKER_BLOCKED, "publish", NULL);
     intake->degraded = sl_metrics_series(opts->metrics, SL_M_DEGRADED, NULL, NULL);
     sl_series_set(intake->degraded, 1);
-    if (!open_link(intake, err)) {
-        return NULL;
+    bool opened = pub_pending_init(&intake->pending, WAITING_MAX, err) &&
+                  pub_wrap_init(&intake->wrap, opts->body_bytes_max, err) &&
+                  open_stores(intake, err) && open_link(intake, err);
+    return opened ? SL_TAKE(intake) : NULL;
+}
+
+/* A publisher without a journal or a drop log still works: policies that need them refuse, and the start says why. */
+static bool open_stores(struct pub_intake *intake, struct sl_err *err)
+{
+    struct sl_err why = { 0 };
+    char dir[PATH_MAX];
+    const struct pub_intake_opts *opts = &intake->opts;
+    snprintf(dir, sizeof dir, "%s/%s", opts->state_dir, JOURNAL_NAME);
+    if (!pub_drops_open(&intake->drops, opts->state_dir, &why)) {
+        sl_log_err(opts->log, SL_WARN, "drops.unavailable",
+                   "the drop log cannot be written; policies that drop refuse instead", &why,
+                   sl_str("state_dir", opts->state_dir));
     }
-    return SL_TAKE(intake);
+    intake->journal = sl_journal_open(
+        &(struct sl_journal_opts){
+            .dir = dir,
+            .quota_bytes = (uint64_t)opts->journal_bytes_max,
+            .free_floor_bytes = FREE_FLOOR_BYTES,
+            .allow_volatile = opts->allow_volatile,
+            .loop = opts->loop,
+            .sync_seconds = sl_metrics_series(opts->metrics, SL_M_JOURNAL_SYNC_SECONDS, NULL, NULL),
+            .arg = intake,
+            .on_appended = on_appended,
+            .on_replay_ready = on_replay_ready,
+            .on_finding = on_finding,
+        },
+        &why);
+    if (intake->journal == NULL) {
+        sl_log_err(
+            opts->log, SL_WARN, "journal.unavailable",
+            why.code == SL_E_JOURNAL_VOLATILE
+                ? "policy journal refuses (503) while the broker is away: SLUICE_STATE_DIR does not survive a restart; SLUICE_JOURNAL_ALLOW_VOLATILE=true accepts that"
+                : "policy journal refuses (503) while the broker is away: the journal cannot be opened",
+            &why, sl_str("state_dir", opts->state_dir));
+        return true;
+    }
+    struct sl_journal_stats stats = { 0 };
+    sl_journal_read_stats(intake->journal, &stats);
+    intake->is_durable = stats.is_durable;
+    sl_info(opts->log, "journal.opened", "events are kept here while the broker is away",
+            sl_str("dir", dir), sl_bool("durable", stats.is_durable),
+            sl_int("pending", (int64_t)stats.pending));
+    intake->replay = pub_replay_new(
+        &(struct pub_replay_opts){
+            .loop = opts->loop,
+            .log = opts->log,
+            .metrics = opts->metrics,
+            .journal = intake->journal,
+            .rate = opts->replay_rate,
+            .live = live,
+            .arg = intake,
+        },
+        err);
+    return intake->replay != NULL;
+}
+
+static size_t live(void *arg)
+{
+    const struct pub_intake *intake = arg;
+    return intake->pending.count;
+}
+
+static void on_replay_ready(void *arg)
+{
+    struct pub_intake *intake = arg;
+    if (intake->replay != NULL) {
+        pub_replay_wake(intake->replay);
+    }
+}
+
+static void on_finding(void *arg, const struct sl_journal_finding *finding)
+{
+    const struct pub_intake *intake = arg;
+    static const enum sl_level levels[] = {
+        [SL_JOURNAL_WEIGHT_NOTE] = SL_INFO,
+        [SL_JOURNAL_WEIGHT_WARN] = SL_WARN,
+        [SL_JOURNAL_WEIGHT_PAGE] = SL_ERROR,
+    };
+    sl_loss(intake->opts.log, levels[sl_journal_tell_weight(finding->what)], "journal.finding",
+            sl_journal_tell_sentence(finding->what),
+            sl_str("finding", sl_journal_tell_name(finding->what)), sl_str("place", finding->place),
+            sl_int("from", (int64_t)finding->from), sl_int("to", (int64_t)finding->to),
+            sl_int("errno", finding->os_error));
 }
 
 static bool open_link(struct pub_intake *intake, struct sl_err *err)
@@ -99,7 +193,7 @@ static bool open_link(struct pub_intake *intake, struct sl_err *err)
             .connection_name = name,
             .confirms = true,
             .confirm_ms = intake->opts.confirm_ms,
-            .publishes_max = WAITING_MAX,
+            .publishes_max = WAITING_MAX + PUB_REPLAY_WINDOW,
             .arg = intake,
             .on_up = on_up,
             .on_down = on_down,
@@ -107,30 +201,60 @@ static bool open_link(struct pub_intake *intake, struct sl_err *err)
             .on_settled = on_settled,
         },
         err);
+    if (intake->replay != NULL && intake->link != NULL) {
+        pub_replay_set_link(intake->replay, intake->link);
+    }
     return intake->link != NULL;
 }
 
+/*
+ * The journal closes first: what it had accepted becomes durable and is answered 202. Then nothing durable is possible any more, and what is left
+ * is answered 503.
+ */
+void pub_intake_free(struct pub_intake *intake)
+{
+    if (intake == NULL) {
+        return;
+    }
+    sl_amqp_link_free(intake->link);
+    intake->link = NULL;
+    pub_replay_free(SL_TAKE(intake->replay));
+    sl_journal_close(intake->journal);
+    for (uint32_t i = 0; intake->pending.events != NULL && i < intake->pending.max; i++) {
+        if (intake->pending.events[i].request != NULL) {
+            pub_intake_refuse(pub_pending_release(&intake->pending, &intake->pending.events[i]),
+                              PUB_UNAVAILABLE);
+        }
+    }
+    pub_drops_close(&intake->drops);
+    pub_pending_done(&intake->pending);
+    pub_wrap_done(&intake->wrap);
+    sl_buf_done(&intake->answer);
+    free(intake);
+}
+
+/* The log lines of the link's life; the requests it had in flight come back through on_settled. */
 static void on_up(struct sl_amqp_link *link, void *arg)
 {
     (void)link;
     struct pub_intake *intake = arg;
-    sl_series_set(intake->up, 1);
-    sl_series_set(intake->blocked, 0);
-    sl_series_set(intake->degraded, 0);
+    show_link(intake);
     sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed");
+    if (intake->replay != NULL) {
+        pub_replay_wake(intake->replay);
+    }
 }
 
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms, void *arg)
 {
     (void)link;
     struct pub_intake *intake = arg;
-    sl_series_set(intake->up, 0);
-    sl_series_set(intake->degraded, 1);
+    show_link(intake);
     sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_BROKER_RECONNECTS, "publish",
                                     sl_code_name(why->code)),
                   1);
     sl_log_err(intake->opts.log, SL_WARN, "broker.lost",
-               "the broker is away; events are answered 503 until it is back", why,
+               "the broker is away; events go the way of the degraded policy until it is back", why,
                sl_int("wait_ms", wait_ms));
 }
 
@@ -138,35 +262,25 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
 {
     (void)link;
     struct pub_intake *intake = arg;
-    sl_series_set(intake->blocked, is_blocked ? 1 : 0);
-    sl_series_set(intake->degraded, is_blocked ? 1 : 0);
+    show_link(intake);
     if (is_blocked) {
         sl_warn(intake->opts.log, "broker.blocked",
-                "the broker takes no publishes (alarm); events are answered 503",
+                "the broker takes no publishes (alarm); events go the way of the degraded policy",
                 sl_text("reason", reason));
-    } else {
-        sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again");
+        return;
+    }
+    sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again");
+    if (intake->replay != NULL) {
+        pub_replay_wake(intake->replay);
     }
 }
 
-void pub_intake_free(struct pub_intake *intake)
+static void show_link(struct pub_intake *intake)
 {
-    if (intake == NULL) {
-        return;
-    }
-    sl_amqp_link_free(intake->link);
-    for (size_t i = 0; intake->slots != NULL && i < WAITING_MAX; i++) {
-        if (intake->slots[i].request != NULL) {
-            pub_intake_answer(intake, intake->slots[i].request, PUB_UNAVAILABLE,
-                              (struct sl_span){ NULL, 0 });
-        }
-    }
-    sl_json_parser_free(intake->parser);
-    sl_arena_done(&intake->arena);
-    sl_buf_done(&intake->envelope);
-    sl_buf_done(&intake->answer);
-    free(intake->slots);
-    free(intake);
+    enum sl_amqp_state state = sl_amqp_link_state(intake->link);
+    sl_series_set(intake->up, state == SL_AMQP_UP || state == SL_AMQP_BLOCKED ? 1 : 0);
+    sl_series_set(intake->blocked, state == SL_AMQP_BLOCKED ? 1 : 0);
+    sl_series_set(intake->degraded, state == SL_AMQP_UP ? 0 : 1);
 }
 
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
@@ -181,82 +295,84 @@ void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
     };
     enum pub_answer refusal = PUB_NOT_AUTHENTIC;
     enum sl_signature_verdict verdict = SL_SIGNATURE_MISSING;
-    struct sl_span nothing = { NULL, 0 };
+    struct pub_event *event = NULL;
     if (intake->is_draining) {
-        count(intake, source->name, pub_answer_row(PUB_DRAINING)->outcome);
-        pub_intake_answer(intake, request, PUB_DRAINING, nothing);
-        return;
+        refusal = PUB_DRAINING;
+    } else if (pub_webhook_admit(source, &webhook, &refusal, &verdict)) {
+        event = pub_pending_take(&intake->pending, request, source);
+        refusal = PUB_OVERLOADED;
     }
-    if (!pub_webhook_admit(source, &webhook, &refusal, &verdict)) {
-        bool is_old = verdict == SL_SIGNATURE_STALE || verdict == SL_SIGNATURE_FUTURE;
-        count(intake, source->name, is_old ? "stale" : pub_answer_row(refusal)->outcome);
+    if (event == NULL) {
+        bool is_unauthentic = refusal == PUB_NOT_AUTHENTIC;
+        pub_outcome_count(&intake->outcomes, source->name, refusal);
         sl_info(intake->opts.log, "webhook.refused", "a request was refused; nothing was stored",
                 sl_str("source", source->name),
-                sl_str("reason", refusal == PUB_NOT_AUTHENTIC ? sl_signature_verdict_name(verdict)
-                                                              : pub_answer_row(refusal)->outcome),
+                sl_str("reason", is_unauthentic ? sl_signature_verdict_name(verdict)
+                                                : pub_answer_row(refusal)->outcome),
                 sl_str("peer", sl_http_request_peer(request)),
                 sl_int("body_bytes", (int64_t)webhook.body.bytes));
-        pub_intake_answer(intake, request, refusal, nothing);
+        pub_intake_refuse(request, refusal);
         return;
     }
-    struct sl_err why = { 0 };
-    struct sl_span id = { NULL, 0 };
-    if (!publish(intake, source, request, &id, &why)) {
-        enum pub_answer answer = why.code == SL_E_LIMIT ? PUB_OVERLOADED : PUB_UNAVAILABLE;
-        count(intake, source->name, pub_answer_row(answer)->outcome);
-        sl_log_err(intake->opts.log, SL_WARN, "publish.refused",
-                   "nothing durable could be done; answered 503, the sender retries", &why,
-                   sl_text("event_id", id), sl_str("source", source->name));
-        pub_intake_answer(intake, request, answer, nothing);
-    }
-    sl_arena_reset(&intake->arena);
+    sl_series_set(intake->inflight, intake->pending.count);
+    go_on(intake, event);
 }
 
-static bool publish(struct pub_intake *intake, const struct pub_source *source,
-                    struct sl_http_request *request, struct sl_span *out_id, struct sl_err *err)
+/* Tries the policy's deeds in turn, until one is under way or the event has ended. */
+static void go_on(struct pub_intake *intake, struct pub_event *event)
 {
-    struct sl_envelope envelope = {
-        .source = sl_span_of(source->name),
-        .received_at_us = sl_http_request_received_us(request),
-        .content_type = sl_http_field(sl_http_request_head(request), "Content-Type"),
-    };
-    if (!pub_event_facts(intake->parser, &intake->arena, sl_http_request_body(request), &envelope,
-                         err)) {
+    struct sl_err why = { 0 };
+    for (;;) {
+        const struct pub_means means = look_for_means(intake);
+        enum pub_policy policy = pub_policy_of(intake->opts.policies, event->source->name);
+        enum pub_deed deed = pub_policy_decide(policy, &means, event->failed);
+        if (!means.has_broker && event->reason == NULL) {
+            event->reason = sl_amqp_state_name(sl_amqp_link_state(intake->link));
+        }
+        if (deed == PUB_DEED_REFUSE) {
+            end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
+            return;
+        }
+        if (start_deed(intake, event, deed, &why)) {
+            return;
+        }
+        event->failed |= 1u << deed;
+        if (event->reason == NULL) {
+            event->reason = "not_sent";
+        }
+    }
+}
+
+/* True: it goes on with a callback, or the event has ended. */
+static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
+                       struct sl_err *err)
+{
+    if (!pub_wrap_request(&intake->wrap, event->source->name, event->request, err)) {
         return false;
     }
-    *out_id = envelope.id;
-    if (intake->first_free == WAITING_MAX) {
-        return sl_fail(err, SL_E_LIMIT, "%u publishes wait for their confirm already", WAITING_MAX);
+    snprintf(event->id, sizeof event->id, "%.*s", SL_SPAN_ARGS(intake->wrap.envelope.id));
+    switch (deed) {
+    case PUB_DEED_PUBLISH:
+        return publish(intake, event, err);
+    case PUB_DEED_JOURNAL:
+        return sl_journal_append(intake->journal, sl_buf_span(&intake->wrap.bytes), PROVIDER_STRIPE,
+                                 (uint64_t)intake->wrap.envelope.received_at_us * 1000,
+                                 pub_pending_cookie(&intake->pending, event), err);
+    case PUB_DEED_DROP:
+        return drop(intake, event, err);
+    case PUB_DEED_REFUSE:
+    case PUB_DEEDS:
+        break;
     }
-    sl_buf_reset(&intake->envelope);
-    struct sl_span key = pub_routing_key(&intake->arena, envelope.source, envelope.type);
-    if (key.data == NULL || !sl_envelope_encode(&envelope, &intake->envelope, err)) {
-        return key.data != NULL ? false
-                                : sl_fail(err, SL_E_MEMORY, "no memory for the routing key");
-    }
-    const struct sl_amqp_message message = {
-        .exchange = "sluice.events",
-        .routing_key = key,
-        .message_id = envelope.id,
-        .type = envelope.type,
-        .content_type = SL_SPAN_LITERAL("application/msgpack"),
-        .app_id = SL_SPAN_LITERAL("sluice"),
-        .timestamp_s = envelope.received_at_us / 1000000,
-        .body = sl_buf_span(&intake->envelope),
-    };
-    uint32_t index = intake->first_free;
-    if (!sl_amqp_publish(intake->link, &message, index, err)) {
-        return false;
-    }
-    struct waiting *slot = &intake->slots[index];
-    intake->first_free = slot->next_free;
-    slot->request = request;
-    slot->source = source;
-    slot->published_us = sl_clock_mono_us();
-    snprintf(slot->id, sizeof slot->id, "%.*s", SL_SPAN_ARGS(envelope.id));
-    intake->waiting++;
-    sl_series_set(intake->inflight, (int64_t)intake->waiting);
-    return true;
+    return sl_fail(err, SL_E_BUG, "no such deed");
+}
+
+static bool publish(struct pub_intake *intake, struct pub_event *event, struct sl_err *err)
+{
+    event->published_us = sl_clock_mono_us();
+    const struct sl_amqp_message message = pub_wrap_message(&intake->wrap);
+    return sl_amqp_publish(intake->link, &message, pub_pending_cookie(&intake->pending, event),
+                           err);
 }
 
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
@@ -264,71 +380,168 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
 {
     (void)link;
     struct pub_intake *intake = arg;
-    SL_ASSERT(cookie < WAITING_MAX);
-    struct waiting *slot = &intake->slots[cookie];
-    SL_ASSERT(slot->request != NULL);
-    struct sl_http_request *request = slot->request;
-    slot->request = NULL;
-    slot->next_free = intake->first_free;
-    intake->first_free = (uint32_t)cookie;
-    intake->waiting--;
-    sl_series_set(intake->inflight, (int64_t)intake->waiting);
     sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_PUBLISH,
                                     sl_publish_outcome_name(outcome), NULL),
                   1);
-
-    enum pub_answer answer = pub_answer_for(outcome);
-    count(intake, slot->source->name, pub_answer_row(answer)->outcome);
-    if (answer == PUB_CONFIRMED) {
-        sl_series_observe_us(intake->confirm_seconds, sl_clock_mono_us() - slot->published_us);
-        sl_debug(intake->opts.log, "publish.confirmed", "the broker holds the event",
-                 sl_str("event_id", slot->id));
-    } else {
-        sl_warn(intake->opts.log, "publish.unconfirmed",
-                "the broker did not take the event; answered 503, the sender retries",
-                sl_str("event_id", slot->id), sl_str("source", slot->source->name),
-                sl_str("reason", sl_publish_outcome_name(outcome)));
+    if (cookie >= PUB_REPLAY_COOKIE) {
+        pub_replay_settled(intake->replay, cookie, outcome);
+        return;
     }
-    pub_intake_answer(intake, request, answer, sl_span_of(slot->id));
+    struct pub_event *event = pub_pending_at(&intake->pending, cookie);
+    if (outcome == SL_PUBLISH_CONFIRMED) {
+        sl_series_observe_us(intake->confirm_seconds, sl_clock_mono_us() - event->published_us);
+        end(intake, event, PUB_CONFIRMED, NULL);
+        return;
+    }
+    event->failed |= 1u << PUB_DEED_PUBLISH;
+    event->reason = sl_publish_outcome_name(outcome);
+    go_on(intake, event);
 }
 
-static void count(struct pub_intake *intake, const char *source, const char *outcome)
+static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err *why)
 {
-    sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_RECEIVED, source, outcome),
-                  1);
+    struct pub_intake *intake = arg;
+    struct pub_event *event = pub_pending_at(&intake->pending, cookie);
+    if (ok) {
+        end(intake, event, PUB_JOURNALED, NULL);
+        pub_replay_wake(intake->replay);
+        return;
+    }
+    (void)why; /* said by on_finding, once for all it concerns */
+    event->failed |= 1u << PUB_DEED_JOURNAL;
+    go_on(intake, event);
 }
 
-void pub_intake_answer(struct pub_intake *intake, struct sl_http_request *request,
-                       enum pub_answer answer, struct sl_span id)
+static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err)
+{
+    struct pub_degraded lost = { 0 };
+    char sha256[SL_SHA256_HEX_BYTES];
+    if (!describe(intake, event, &lost, sha256)) {
+        return sl_fail(err, SL_E_MEMORY, "cannot hash the body");
+    }
+    const struct pub_drop line = {
+        .at_us = sl_clock_wall_us(),
+        .id = lost.envelope->id,
+        .type = lost.envelope->type,
+        .source = lost.envelope->source,
+        .body_bytes = lost.envelope->body.bytes,
+        .body_sha256 = sha256,
+        .reason = event->reason,
+    };
+    if (!pub_drops_write(&intake->drops, &line, err)) {
+        return false;
+    }
+    end(intake, event, PUB_DROPPED, NULL);
+    return true;
+}
+
+/* The one place where an event is counted, logged and answered. */
+static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
+                const struct sl_err *why)
+{
+    pub_outcome_count(&intake->outcomes, event->source->name, answer);
+    if (answer != PUB_CONFIRMED) {
+        tell(intake, event, answer, why);
+    }
+    sl_buf_reset(&intake->answer);
+    if (pub_answer_row(answer)->body == NULL) {
+        pub_answer_received(answer, sl_span_of(event->id), intake->is_durable, &intake->answer);
+    }
+    struct sl_http_request *request = pub_pending_release(&intake->pending, event);
+    sl_series_set(intake->inflight, intake->pending.count);
+    if (pub_answer_row(answer)->body != NULL) {
+        pub_intake_refuse(request, answer);
+        return;
+    }
+    sl_http_reply(request, &(struct sl_http_reply){ .status = pub_answer_row(answer)->status,
+                                                    .body = sl_buf_span(&intake->answer) });
+}
+
+static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
+                 const struct sl_err *why)
+{
+    char sha256[SL_SHA256_HEX_BYTES] = "";
+    struct pub_degraded degraded = { .why = why };
+    struct sl_err unread = { 0 };
+    if (!pub_wrap_request(&intake->wrap, event->source->name, event->request, &unread) ||
+        !describe(intake, event, &degraded, sha256)) {
+        degraded.envelope =
+            &intake->wrap
+                 .envelope; /* as far as it could be read: the line is written all the same */
+    }
+    if (answer == PUB_JOURNALED) {
+        pub_outcome_journaled(&intake->outcomes, &degraded);
+    } else if (answer == PUB_DROPPED) {
+        pub_outcome_dropped(&intake->outcomes, &degraded);
+    } else {
+        pub_outcome_refused(&intake->outcomes, &degraded);
+    }
+}
+
+/* Of the event that is in the wrap. */
+static bool describe(struct pub_intake *intake, const struct pub_event *event,
+                     struct pub_degraded *out, char out_sha256[SL_SHA256_HEX_BYTES])
+{
+    uint8_t hash[SL_SHA256_BYTES];
+    out->envelope = &intake->wrap.envelope;
+    out->reason = event->reason;
+    out->body_sha256 = out_sha256;
+    if (!sl_sha256(intake->wrap.envelope.body, hash)) {
+        out_sha256[0] = '\0';
+        return false;
+    }
+    sl_hex_encode(hash, sizeof hash, out_sha256);
+    return true;
+}
+
+void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer)
 {
     const struct pub_answer_row *row = pub_answer_row(answer);
-    struct sl_http_reply reply = { .status = row->status,
-                                   .retry_after_s = row->retry_after_s,
-                                   .body = sl_span_of(row->body) };
-    if (answer == PUB_CONFIRMED) {
-        sl_buf_reset(&intake->answer);
-        pub_answer_confirmed(id, &intake->answer);
-        reply.body = sl_buf_span(&intake->answer);
+    sl_http_reply(request,
+                  &(struct sl_http_reply){ .status = row->status,
+                                           .retry_after_s = row->retry_after_s,
+                                           .allow = answer == PUB_BAD_METHOD ? "POST" : NULL,
+                                           .body = sl_span_of(row->body) });
+}
+
+void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state)
+{
+    bool is_confirming = sl_amqp_link_state(intake->link) == SL_AMQP_UP;
+    *out_state = (struct pub_intake_state){
+        .has_tried = sl_amqp_link_has_tried(intake->link),
+        .is_confirming = is_confirming,
+        .can_take = can_take(intake),
+        .waiting = intake->pending.count,
+    };
+    if (intake->journal != NULL) {
+        sl_journal_read_stats(intake->journal, &out_state->journal);
     }
-    if (answer == PUB_BAD_METHOD) {
-        reply.allow = "POST";
+}
+
+/* Some source's policy has a deed left for its next event. */
+static bool can_take(const struct pub_intake *intake)
+{
+    const struct pub_policy_list *policies = intake->opts.policies;
+    const struct pub_means means = look_for_means(intake);
+    bool takes = pub_policy_decide(policies->rest, &means, 0) != PUB_DEED_REFUSE;
+    for (size_t i = 0; i < policies->count; i++) {
+        takes = takes || pub_policy_decide(policies->items[i].policy, &means, 0) != PUB_DEED_REFUSE;
     }
-    sl_http_reply(request, &reply);
+    return takes;
 }
 
-bool pub_intake_is_ready(const struct pub_intake *intake)
+static struct pub_means look_for_means(const struct pub_intake *intake)
 {
-    return !intake->is_draining && sl_amqp_link_state(intake->link) == SL_AMQP_UP;
+    return (struct pub_means){
+        .has_broker = sl_amqp_link_state(intake->link) == SL_AMQP_UP,
+        .has_journal = can_journal(intake),
+        .has_drops = intake->drops.file >= 0,
+    };
 }
 
-bool pub_intake_has_tried(const struct pub_intake *intake)
+static bool can_journal(const struct pub_intake *intake)
 {
-    return sl_amqp_link_has_tried(intake->link);
-}
-
-size_t pub_intake_waiting(const struct pub_intake *intake)
-{
-    return intake->waiting;
+    return intake->journal != NULL && sl_journal_state(intake->journal) == SL_JOURNAL_OK;
 }
 
 void pub_intake_drain(struct pub_intake *intake)

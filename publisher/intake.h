@@ -1,20 +1,22 @@
 /*
- * intake - one authentic request becomes one confirmed message, and only then an answer.
+ * intake - an authentic request becomes something durable, and only then an answer.
  *
- * Happy path: admit (webhook.c), read the facts (event_facts.c), wrap (envelope), publish persistent + mandatory, wait for the confirm, answer
- * 200. Failure modes: not authentic -> 400; no broker, blocked, nacked, returned, no confirm in time, connection lost -> 503, and the
- * sender retries; the number of publishes waiting is bounded -> 503.
- * The sender going away does not cancel its event.
+ * Happy path: admit (webhook), wrap (facts, envelope), publish persistent + mandatory, wait for the confirm, answer 200.
+ * When the broker is away, blocked, or does not confirm in time, the source's policy says what comes next (policy): the journal, fsynced, then
+ * 202; a line in the drop log, then 202 that says so; or 503, and the sender retries. No request waits for a broker that is known to be away.
+ * The sender going away does not cancel its event. The number of requests waiting is bounded (503).
  * Refuses: any other meaning of a 2xx.
  * Threads: belongs to its loop.
  */
 #ifndef PUBLISHER_INTAKE_H
 #define PUBLISHER_INTAKE_H
 
+#include "publisher/outcome.h"
+#include "publisher/policy.h"
 #include "publisher/webhook.h"
+#include "shared/amqp_link.h"
 #include "shared/http_server.h"
-#include "shared/log.h"
-#include "shared/metrics.h"
+#include "shared/journal.h"
 
 struct pub_intake;
 
@@ -22,33 +24,40 @@ struct pub_intake_opts {
     struct sl_loop *loop;
     struct sl_log *log;
     struct sl_metrics *metrics;
-    const struct sl_amqp_url *amqp; /* borrowed */
-    const char *service;            /* borrowed */
+    const struct sl_amqp_url *amqp;         /* borrowed */
+    const struct pub_policy_list *policies; /* borrowed */
+    const char *service;                    /* borrowed */
+    const char *state_dir;                  /* borrowed; journal and drop log live there */
+    enum sl_level degraded_level;
     int64_t confirm_ms;
     size_t body_bytes_max;
+    int64_t journal_bytes_max;
+    bool allow_volatile;
+    int64_t replay_rate; /* journaled events published a second once the broker is back */
 };
 
-/* Starts connecting to the broker. */
+/* Opens journal and drop log, recovers what an earlier run left, starts connecting to the broker. */
 struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_err *err) SL_MUST;
-/* Closes the broker link; what still waits is answered 503. Accepts NULL. */
+/* Closes everything; what still waits is answered 503. Accepts NULL. */
 void pub_intake_free(struct pub_intake *intake);
 
-/* Takes the request; answers it now or when its publish is settled. */
+/* Takes the request; answers it now or later. */
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
                      struct sl_http_request *request);
 
-/* An event can be made durable right now. */
-bool pub_intake_is_ready(const struct pub_intake *intake);
-/* The first attempt to reach the broker is over. */
-bool pub_intake_has_tried(const struct pub_intake *intake);
-/* Publishes not settled yet. */
-size_t pub_intake_waiting(const struct pub_intake *intake);
+struct pub_intake_state {
+    bool has_tried;                  /* the first attempt to reach the broker is over */
+    bool is_confirming;              /* the broker takes publishes */
+    bool can_take;                   /* by broker, journal or drop log: not everything is refused */
+    size_t waiting;                  /* requests not answered */
+    struct sl_journal_stats journal; /* zeroed without one */
+};
+void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state);
 /* From now on new requests are answered 503. */
 void pub_intake_drain(struct pub_intake *intake);
 
-/* Ends a request with one of the fixed answers; id only for PUB_CONFIRMED. */
-void pub_intake_answer(struct pub_intake *intake, struct sl_http_request *request,
-                       enum pub_answer answer, struct sl_span id);
+/* Ends a request with one of the fixed answers. */
+void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer);
 
 SL_DEFINE_AUTO(struct pub_intake *, pub_intake_free)
 

@@ -50,6 +50,7 @@ static void on_stop_signal(int signal_number, void *arg);
 static void on_server_drained(void *arg);
 static void on_drain_timer(void *arg);
 static void look(void *arg, struct sl_health_state *out_state);
+static size_t waiting(const struct app *app);
 static int help(void);
 
 int main(int argc, char **argv)
@@ -160,9 +161,15 @@ static bool open_intake(struct app *app, struct sl_err *err)
             .log = app->log,
             .metrics = app->metrics,
             .amqp = &app->config.amqp,
+            .policies = &app->config.policies,
             .service = app->service,
+            .state_dir = app->config.state_dir,
+            .degraded_level = (enum sl_level)app->config.degraded_log_level,
             .confirm_ms = app->config.confirm_timeout,
             .body_bytes_max = (size_t)app->config.body_max,
+            .journal_bytes_max = app->config.journal_max,
+            .allow_volatile = app->config.journal_allow_volatile,
+            .replay_rate = app->config.replay_rate,
         },
         err);
     return app->intake != NULL;
@@ -222,8 +229,7 @@ static bool serve(struct app *app, struct sl_err *err)
     if (!sl_loop_run(app->loop, err)) {
         return false;
     }
-    sl_info(app->log, "process.stopped", "drained",
-            sl_int("unsettled", (int64_t)pub_intake_waiting(app->intake)));
+    sl_info(app->log, "process.stopped", "drained", sl_int("unsettled", (int64_t)waiting(app)));
     return true;
 }
 
@@ -236,8 +242,7 @@ static void on_stop_signal(int signal_number, void *arg)
     app->is_draining = true;
     app->drain_left_ms = app->config.drain_timeout;
     sl_info(app->log, "drain.begin", "finishing what is in flight",
-            sl_str("signal", strsignal(signal_number)),
-            sl_int("inflight", (int64_t)pub_intake_waiting(app->intake)));
+            sl_str("signal", strsignal(signal_number)), sl_int("inflight", (int64_t)waiting(app)));
     pub_intake_drain(app->intake);
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
     sl_http_server_drain(app->server, on_server_drained, app);
@@ -253,7 +258,7 @@ static void on_drain_timer(void *arg)
 {
     struct app *app = arg;
     app->drain_left_ms -= DRAIN_POLL_MS;
-    bool is_settled = app->is_server_drained && pub_intake_waiting(app->intake) == 0;
+    bool is_settled = app->is_server_drained && waiting(app) == 0;
     if (is_settled || app->drain_left_ms <= 0) {
         sl_loop_stop(app->loop);
         return;
@@ -261,14 +266,21 @@ static void on_drain_timer(void *arg)
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
 }
 
+static size_t waiting(const struct app *app)
+{
+    struct pub_intake_state state = { 0 };
+    pub_intake_look(app->intake, &state);
+    return state.waiting;
+}
+
 static void look(void *arg, struct sl_health_state *out_state)
 {
     const struct app *app = arg;
-    bool can_publish = pub_intake_is_ready(app->intake);
-    out_state->is_degraded = !can_publish;
-    out_state->waiting = app->is_draining ? "draining"
-                         : !pub_intake_has_tried(app->intake)
-                             ? "the first attempt to reach the broker is not over"
-                         : !can_publish ? "the broker is away and nothing durable can be done"
-                                        : NULL;
+    struct pub_intake_state state = { 0 };
+    pub_intake_look(app->intake, &state);
+    out_state->is_degraded = !state.is_confirming;
+    out_state->waiting = app->is_draining   ? "draining"
+                         : !state.has_tried ? "the first attempt to reach the broker is not over"
+                         : !state.can_take  ? "the broker is away and nothing durable can be done"
+                                            : NULL;
 }

@@ -15,22 +15,21 @@ void pub_routes_on_request(struct sl_http_request *request, void *arg)
     struct pub_routes *routes = arg;
     const struct sl_http_head *head = sl_http_request_head(request);
     const struct pub_source *source = find_source(routes, head->path);
-    struct sl_span nothing = { NULL, 0 };
     if (source == NULL) {
         if (!sl_health_answer(routes->health, request)) {
             count(routes, "other", pub_answer_row(PUB_NOT_FOUND)->status);
-            pub_intake_answer(routes->intake, request, PUB_NOT_FOUND, nothing);
+            pub_intake_refuse(request, PUB_NOT_FOUND);
         }
         return;
     }
     if (!sl_span_is(head->method, "POST")) {
         count(routes, "webhook", pub_answer_row(PUB_BAD_METHOD)->status);
-        pub_intake_answer(routes->intake, request, PUB_BAD_METHOD, nothing);
+        pub_intake_refuse(request, PUB_BAD_METHOD);
         return;
     }
     if (!head->has_length && !head->is_chunked) {
         count(routes, "webhook", pub_answer_row(PUB_LENGTH_MISSING)->status);
-        pub_intake_answer(routes->intake, request, PUB_LENGTH_MISSING, nothing);
+        pub_intake_refuse(request, PUB_LENGTH_MISSING);
         return;
     }
     pub_intake_take(routes->intake, source, request);

@@ -119,7 +119,7 @@ int sl_journal_store_spare(struct sl_journal_store *store);
  */
 int sl_journal_store_begin(struct sl_journal_store *store, int *out_fd,
                            struct sl_journal_segment **out_segment);
-/* Writer: takes an empty segment out of the list and removes its file. */
+/* Writer: takes its open segment, in which nothing became durable, out of the list, and removes its file. */
 void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_segment *segment);
 
 /* Adds a segment that is newer than all in the list (under lock or before there are threads). NULL without memory. */

@@ -335,7 +335,6 @@ static void end_segment(struct sl_journal_writer *writer)
     }
     if (segment->records == 0) {
         close_segment(writer);
-        sl_journal_store_discard(writer->store, segment);
         return;
     }
     retire(writer);
@@ -550,12 +549,8 @@ static void give_up(struct sl_journal_writer *writer, enum failed_at where, int 
     }
     pthread_mutex_lock(&store->lock);
     segment->is_suspect = segment->is_suspect || where == FAILED_SYNC;
-    bool is_empty = segment->records == 0;
     pthread_mutex_unlock(&store->lock);
     close_segment(writer);
-    if (is_empty) {
-        sl_journal_store_discard(store, segment);
-    }
 }
 
 /* Closes the segment in order. If that fails it is closed without its SEAL, which the next segment's header says. */
@@ -598,15 +593,21 @@ static void retire(struct sl_journal_writer *writer)
     }
 }
 
+/* Nothing is appended to it any more. One in which nothing became durable is removed, name and all. */
 static void close_segment(struct sl_journal_writer *writer)
 {
-    pthread_mutex_lock(&writer->store->lock);
-    writer->segment->is_active = false;
-    sl_journal_store_signal(writer->store);
-    pthread_mutex_unlock(&writer->store->lock);
+    struct sl_journal_segment *segment = writer->segment;
     (void)close(writer->fd); /* says nothing about durability, whatever it returns */
     writer->fd = -1;
     writer->segment = NULL;
+    if (segment->records == 0) {
+        sl_journal_store_discard(writer->store, segment);
+        return;
+    }
+    pthread_mutex_lock(&writer->store->lock);
+    segment->is_active = false;
+    sl_journal_store_signal(writer->store);
+    pthread_mutex_unlock(&writer->store->lock);
 }
 
 static void set_broken(struct sl_journal_writer *writer, int os_error)

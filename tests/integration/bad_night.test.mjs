@@ -12,7 +12,7 @@ let sender;
 
 afterEach(async () => {
   sender?.close();
-  await stack?.stop();
+  await stack?.stop({ keepVhost: true });
   stack = undefined;
 });
 

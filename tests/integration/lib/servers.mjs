@@ -35,6 +35,13 @@ async function processesOf(name) {
 }
 
 export const servers = {
+  // SIGSTOP for all its processes; resolves with a function that lets them go on.
+  async freeze(name) {
+    const pids = await processesOf(name);
+    if (pids.length === 0) throw new Error(`no process of ${name} found`);
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    return () => pids.forEach((pid) => process.kill(pid, 'SIGCONT'));
+  },
   stop: (name) => dev('stop', name),
   start: (name) => dev('start', name),
   // As a power cut for one server. Its supervisor starts it again; resolves when it serves.

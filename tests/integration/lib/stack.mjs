@@ -185,12 +185,14 @@ export class Stack {
     return child.ended;
   }
 
-  async stop() {
+  // keepVhost: for a broker that has just started. RabbitMQ 3.10 deletes queues whose dead-letter workers are only starting by crashing the
+  // workers' supervisor, after which it can declare no such queue any more.
+  async stop({ keepVhost = false } = {}) {
     const ends = [];
     for (const child of [this.publisher, this.consumer]) {
       if (child && child.exitCode === null && child.signalCode === null) ends.push([child, await this.terminate(child)]);
     }
-    await this.api('DELETE', `/api/vhosts/${this.name}`);
+    if (!keepVhost) await this.api('DELETE', `/api/vhosts/${this.name}`);
     await run('psql', [this.servers.DATABASE_URL, '-qAtc', `DROP DATABASE IF EXISTS "${this.name}" WITH (FORCE)`]);
     const bad = ends.filter(([, end]) => end.code !== 0);
     if (bad.length > 0) {

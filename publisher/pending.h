@@ -1,0 +1,48 @@
+/*
+ * pending - the requests that are waiting for the broker or the journal, in a fixed number of places.
+ *
+ * The place's number is the cookie under which both report back.
+ * Refuses: growing.
+ * Threads: belongs to its loop.
+ */
+#ifndef PUBLISHER_PENDING_H
+#define PUBLISHER_PENDING_H
+
+#include <stdint.h>
+
+#include "publisher/policy.h"
+#include "publisher/webhook.h"
+#include "shared/envelope.h"
+#include "shared/http_server.h"
+
+struct pub_event {
+    struct sl_http_request *request; /* NULL: a free place */
+    const struct pub_source *source;
+    unsigned failed;      /* deeds tried in vain, as bits (policy.h) */
+    const char *reason;   /* why the broker did not confirm it; NULL while it may still */
+    int64_t published_us; /* monotonic, for the confirm's duration */
+    uint32_t next_free;
+    char id[SL_EVENT_ID_BYTES_MAX + 1]; /* once the event was wrapped */
+};
+
+struct pub_pending {
+    struct pub_event *events; /* `max` places */
+    uint32_t max;
+    uint32_t first_free; /* max: none */
+    uint32_t count;
+};
+
+bool pub_pending_init(struct pub_pending *pending, uint32_t max, struct sl_err *err) SL_MUST;
+/* Accepts zeroed storage. */
+void pub_pending_done(struct pub_pending *pending);
+/* A place with only the request and its source set; NULL when all are taken. */
+struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_request *request,
+                                   const struct pub_source *source) SL_MUST;
+uint32_t pub_pending_cookie(const struct pub_pending *pending, const struct pub_event *event);
+/* The waiting event of a cookie. */
+struct pub_event *pub_pending_at(struct pub_pending *pending, uint64_t cookie);
+/* Frees the place; returns the request, which is to be answered now. */
+struct sl_http_request *pub_pending_release(struct pub_pending *pending,
+                                            struct pub_event *event) SL_MUST;
+
+#endif
