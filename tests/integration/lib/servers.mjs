@@ -49,7 +49,13 @@ export const servers = {
     const { starts } = await status(name);
     const pids = await processesOf(name);
     if (pids.length === 0) throw new Error(`no process of ${name} found`);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error; // its parent's end was its own
+      }
+    }
     await until(`${name} serves again`, async () => {
       const now = await status(name);
       return now.starts > starts && now.state === 'ready';

@@ -51,7 +51,7 @@ async function freePort() {
 }
 
 export class Stack {
-  static async start(name, { publisher = {}, consumer = {}, withConsumer = true } = {}) {
+  static async start(name, { publisher = {}, consumer = {}, withPublisher = true, withConsumer = true } = {}) {
     const stack = new Stack();
     const servers = serverAddresses();
     stack.servers = servers;
@@ -80,7 +80,7 @@ export class Stack {
     await stack.sluice('topology', 'apply');
     stack.publisherEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.metricsPort}`, ...publisher };
     stack.consumerEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.consumerPort}`, ...consumer };
-    await stack.startPublisher();
+    if (withPublisher) await stack.startPublisher();
     if (withConsumer) await stack.startConsumer();
     return stack;
   }
@@ -120,8 +120,13 @@ export class Stack {
     return (await run(path.join(bin, 'sluice'), args, { env: this.environment })).stdout;
   }
 
-  async startPublisher() {
+  // Without waiting for it.
+  spawnPublisher() {
     this.publisher = this.spawn('sluice-publisher', this.publisherEnvironment);
+  }
+
+  async startPublisher() {
+    this.spawnPublisher();
     await until('the publisher is ready', () => this.isReady(this.httpPort, this.publisher));
   }
 

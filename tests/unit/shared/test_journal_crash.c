@@ -95,7 +95,7 @@ CLAIM(journal__kill_9_at_any_moment_loses_nothing_that_was_acknowledged)
     memset(replayed, 0, sizeof replayed);
     dice_state = 0x9e3779b97f4a7c15u;
     size_t first_event = 0;
-    int rounds = is_long_run() ? 30 : 12;
+    int rounds = is_long_run() ? 40 : 20;
     for (int round = 0; round < rounds && first_event + 400 < RIG_EVENTS_MAX; round++) {
         int ends[2];
         CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
@@ -149,7 +149,7 @@ CLAIM(journal__kill_9_at_any_moment_loses_nothing_that_was_acknowledged)
         kept += was_promised && seen[n] > 0 ? 1 : 0;
     }
     CU_ASSERT_EQUAL(lost, 0);
-    CU_ASSERT(kept > 100);
+    CU_ASSERT(kept > 20); /* else this test shows nothing */
     rig_done(&rig);
 }
 
@@ -205,8 +205,11 @@ CLAIM(journal__a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged)
         }
         bool in_sync = dice(2) == 0;
         if (in_sync) { /* between a write and its sync */
+            rig_settle(&rig);
             pthread_mutex_lock(&disk.sync_gate);
-            CU_ASSERT(rig_offer(&rig));
+            for (int i = 0; i < 12; i++) {
+                CU_ASSERT(rig_offer(&rig));
+            }
             RIG_UNTIL(&rig, disk.unsynced_count > 0);
         }
         struct rig after = rig;
