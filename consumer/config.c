@@ -17,6 +17,8 @@ static void check_amqp(struct con_config *config, struct sl_buf *mistakes);
 static void check_database(struct con_config *config, struct sl_buf *mistakes);
 static void load_subsystems(struct con_config *config, const struct con_options *options,
                             struct sl_buf *mistakes);
+static void set_defaults(struct con_config *config);
+static void check_handlers(const struct con_config *config, struct sl_buf *mistakes);
 static void choose(struct con_config *config, const char *name, struct sl_buf *mistakes);
 
 bool con_config_read(struct con_config *config, const struct con_options *options,
@@ -57,6 +59,7 @@ static void load_subsystems(struct con_config *config, const struct con_options 
 {
     sl_subsystems_load(config->subsystems, sl_embedded_span(&embedded_default_subsystems[0]),
                        &config->described, mistakes);
+    set_defaults(config);
     for (size_t i = 0; i < options->name_count; i++) {
         choose(config, options->names[i], mistakes);
     }
@@ -65,9 +68,34 @@ static void load_subsystems(struct con_config *config, const struct con_options 
             config->chosen[config->chosen_count++] = &config->described.items[i];
         }
     }
+    check_handlers(config, mistakes);
     if (config->chosen_count == 0 && config->described.count > 0 && options->name_count == 0) {
         sl_buf_append_text(mistakes, "SLUICE_SUBSYSTEMS: no subsystem is enabled; enable one or "
                                      "name it as an argument\n");
+    }
+}
+
+static void check_handlers(const struct con_config *config, struct sl_buf *mistakes)
+{
+    for (size_t i = 0; i < config->chosen_count; i++) {
+        if (config->chosen[i]->handler != SL_HANDLER_BILLING) {
+            sl_buf_printf(mistakes, "[%s] handler: %s cannot be run by this version yet\n",
+                          config->chosen[i]->name, sl_handler_name(config->chosen[i]->handler));
+        }
+    }
+}
+
+/* Of the environment, for sections that do not say it themselves. */
+static void set_defaults(struct con_config *config)
+{
+    for (size_t i = 0; i < config->described.count; i++) {
+        struct sl_subsystem *item = &config->described.items[i];
+        if (!sl_subsystem_says(item, SL_SUBSYSTEM_SAYS_attempts)) {
+            item->attempts = (uint16_t)config->default_attempts;
+        }
+        if (!sl_subsystem_says(item, SL_SUBSYSTEM_SAYS_backoff_ms)) {
+            item->backoff_ms = config->backoff_ms;
+        }
     }
 }
 
@@ -104,6 +132,7 @@ int con_config_log_level(char *const *environment)
 void con_config_done(struct con_config *config)
 {
     sl_amqp_url_done(&config->amqp);
+    sl_subsystems_done(&config->described);
     sl_conf_done(keys, SL_COUNT(keys), config);
 }
 

@@ -20,6 +20,7 @@
 #define PROGRAM          "sluice-consumer"
 #define DRAIN_POLL_MS    20
 #define HELP_BYTES_MAX   (16u * 1024u)
+#define CHECK_BYTES_MAX  (1024u * 1024u)
 #define WORKERS_MAX      (SL_SUBSYSTEMS_MAX * 16u)
 #define EXIT_INTERRUPTED 130
 
@@ -117,14 +118,14 @@ static int help(void)
 {
     SL_DONE(sl_buf_done) struct sl_buf text;
     sl_buf_init(&text, HELP_BYTES_MAX);
-    sl_buf_append_text(&text, PROGRAM
-                       ": applies events from RabbitMQ to Postgres, each exactly once.\n\n"
-                       "usage: " PROGRAM
-                       " [SUBSYSTEM...]   run these subsystems; default: every enabled one\n"
-                       "       " PROGRAM
-                       " --check          say what is wrong with the configuration, exit 0 or 78\n"
-                       "       " PROGRAM " --help | --version\n\n"
-                       "configuration, from the environment:\n");
+    sl_buf_append_text(
+        &text, PROGRAM
+        ": applies events from RabbitMQ to Postgres, each exactly once.\n\n"
+        "usage: " PROGRAM " [SUBSYSTEM...]   run these subsystems; default: every enabled one\n"
+        "       " PROGRAM
+        " --check          say what is wrong with the configuration, or every value that holds; exit 78 or 0\n"
+        "       " PROGRAM " --help | --version\n\n"
+        "configuration, from the environment:\n");
     con_config_help(&text);
     fputs(sl_buf_span(&text).data, stdout);
     return EXIT_SUCCESS;
@@ -136,11 +137,13 @@ static int check(struct app *app)
     if (!read_config(app, &err)) {
         return sl_err_exit_status(&err);
     }
+    SL_DONE(sl_buf_done) struct sl_buf text;
+    sl_buf_init(&text, CHECK_BYTES_MAX);
     for (size_t i = 0; i < app->config.chosen_count; i++) {
-        const struct sl_subsystem *subsystem = app->config.chosen[i];
-        printf("%s: queue %s, batch %u, prefetch %u, workers %u\n", subsystem->name,
-               subsystem->queue, subsystem->batch, subsystem->prefetch, subsystem->workers);
+        sl_buf_append_text(&text, i == 0 ? "" : "\n");
+        sl_subsystem_tell(app->config.chosen[i], &text);
     }
+    fputs(sl_buf_span(&text).data, stdout);
     return EXIT_SUCCESS;
 }
 

@@ -78,7 +78,10 @@ static bool make_plan(const struct ops_address *address, struct sl_arena *arena,
     sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
     sl_subsystems_load(address->settings.subsystems,
                        sl_embedded_span(&embedded_default_subsystems[0]), subsystems, &mistakes);
-    return sl_conf_verdict(&mistakes, err) && ops_topology_plan_make(subsystems, arena, plan, err);
+    bool is_made =
+        sl_conf_verdict(&mistakes, err) && ops_topology_plan_make(subsystems, arena, plan, err);
+    sl_subsystems_done(subsystems);
+    return is_made;
 }
 
 static bool compare(const struct wish *wish, const struct ops_address *address,

@@ -8,56 +8,35 @@
 
 #include "shared/ini.h"
 #include "shared/nearest.h"
-#include "shared/units.h"
+#include "shared/subsystem_rules.h"
 
 #define FILE_BYTES_MAX  (256u * 1024u)
-#define BATCH_DEFAULT   500
-#define BATCH_MAX       1000
-#define PREFETCH_MAX    10000
-#define WORKERS_DEFAULT 1
-#define WORKERS_MAX     16
+#define TEXTS_BYTES_MAX (1024u * 1024u) /* all of the file, and the tables of its errors.CODE */
 #define RESERVED_NAME   "unrouted"
-#define DIGITS_MAX      9u
+#define RULE_PREFIX     "errors."
 #define NAME_BYTES_MAX  48u /* queue names also carry suffixes such as ".parked" */
+#define SHOWN_BYTES_MAX 80u
 
 struct reading {
     const char *file;
     struct sl_subsystems *out;
     struct sl_buf *mistakes;
-    struct sl_subsystem *current; /* NULL while a refused section is skipped */
-    size_t current_line;
-    bool has_enabled;
-    bool has_handler;
+    struct sl_section section; /* subsystem NULL while a refused section is skipped */
 };
 
 static void on_section(void *arg, struct sl_span name, size_t line);
+static const char *name_fault(const struct reading *reading, struct sl_span name);
 static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t line);
+static void complain_of_key(const struct sl_value_place *place, struct sl_span key);
 static void end_section(struct reading *reading);
 static bool is_name(struct sl_span name);
-static void put_enabled(struct reading *reading, struct sl_span value, size_t line);
-static void put_handler(struct reading *reading, struct sl_span value, size_t line);
-static void put_bindings(struct reading *reading, struct sl_span value, size_t line);
-static bool is_topic_pattern(struct sl_span pattern);
-static void put_batch(struct reading *reading, struct sl_span value, size_t line);
-static void put_prefetch(struct reading *reading, struct sl_span value, size_t line);
-static void put_workers(struct reading *reading, struct sl_span value, size_t line);
-static uint16_t read_number(struct reading *reading, const char *key, struct sl_span value,
-                            size_t line, int64_t max);
 static bool read_file(const char *path, struct sl_buf *out);
-
-static const char *const key_names[] = { "enabled", "handler",  "bindings",
-                                         "batch",   "prefetch", "workers" };
-static void (*const key_puts[])(struct reading *, struct sl_span,
-                                size_t) = { put_enabled, put_handler,  put_bindings,
-                                            put_batch,   put_prefetch, put_workers };
-_Static_assert(SL_COUNT(key_names) == SL_COUNT(key_puts), "one setter per key");
-
-static const char *const handler_names[] = { [SL_HANDLER_BILLING] = "billing" };
 
 void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsystems *out,
                          struct sl_buf *mistakes)
 {
     *out = (struct sl_subsystems){ 0 };
+    sl_arena_init(&out->texts, TEXTS_BYTES_MAX);
     struct reading reading = { .file = file, .out = out, .mistakes = mistakes };
     struct sl_ini_visitor visitor = { &reading, on_section, on_pair };
     sl_ini_read(text, file, &visitor, mistakes);
@@ -68,43 +47,53 @@ void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsys
     }
 }
 
+void sl_subsystems_done(struct sl_subsystems *subsystems)
+{
+    sl_arena_done(&subsystems->texts);
+    subsystems->count = 0;
+}
+
 static void on_section(void *arg, struct sl_span name, size_t line)
 {
     struct reading *reading = arg;
     end_section(reading);
-    if (!is_name(name)) {
-        sl_buf_printf(
-            reading->mistakes,
-            "%s:%zu: [%.*s] cannot be a subsystem: lower-case letters, digits and dashes, "
-            "a letter first, at most %u\n",
-            reading->file, line, (int)(name.bytes > 80 ? 80 : name.bytes), name.data,
-            NAME_BYTES_MAX);
-        return;
-    }
-    if (sl_span_is(name, RESERVED_NAME)) {
-        sl_buf_printf(
-            reading->mistakes,
-            "%s:%zu: [%s] cannot be a subsystem: the queue sluice.%s catches what nobody is bound to\n",
-            reading->file, line, RESERVED_NAME, RESERVED_NAME);
-        return;
-    }
-    if (sl_subsystems_find(reading->out, name) != NULL) {
-        sl_buf_printf(reading->mistakes, "%s:%zu: [%.*s] is described twice\n", reading->file, line,
-                      SL_SPAN_ARGS(name));
-        return;
-    }
-    if (reading->out->count == SL_SUBSYSTEMS_MAX) {
-        sl_buf_printf(reading->mistakes, "%s:%zu: more than %u subsystems\n", reading->file, line,
-                      SL_SUBSYSTEMS_MAX);
+    const char *fault = name_fault(reading, name);
+    if (fault != NULL) {
+        sl_buf_printf(reading->mistakes, "%s:%zu: [%.*s] %s\n", reading->file, line,
+                      (int)(name.bytes > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : name.bytes), name.data,
+                      fault);
         return;
     }
     struct sl_subsystem *item = &reading->out->items[reading->out->count++];
     memcpy(item->name, name.data, name.bytes);
     snprintf(item->queue, sizeof item->queue, "sluice.%.*s", SL_SPAN_ARGS(name));
-    reading->current = item;
-    reading->current_line = line;
-    reading->has_enabled = false;
-    reading->has_handler = false;
+    reading->section = (struct sl_section){
+        .place = { .file = reading->file,
+                   .line = line,
+                   .section = item->name,
+                   .texts = &reading->out->texts,
+                   .mistakes = reading->mistakes },
+        .subsystem = item,
+    };
+    sl_section_defaults(&reading->section);
+}
+
+/* NULL when it can be a subsystem. */
+static const char *name_fault(const struct reading *reading, struct sl_span name)
+{
+    _Static_assert(NAME_BYTES_MAX == 48, "the sentence below says so");
+    if (!is_name(name)) {
+        return "cannot be a subsystem: lower-case letters, digits and dashes, a letter first, at "
+               "most 48";
+    }
+    if (sl_span_is(name, RESERVED_NAME)) {
+        return "cannot be a subsystem: the queue sluice." RESERVED_NAME
+               " catches what nobody is bound to";
+    }
+    if (sl_subsystems_find(reading->out, name) != NULL) {
+        return "is described twice";
+    }
+    return reading->out->count == SL_SUBSYSTEMS_MAX ? "is one subsystem too many" : NULL;
 }
 
 static bool is_name(struct sl_span name)
@@ -125,158 +114,52 @@ static bool is_name(struct sl_span name)
 static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t line)
 {
     struct reading *reading = arg;
-    if (reading->current == NULL) {
+    struct sl_section *section = &reading->section;
+    if (section->subsystem == NULL) {
         return;
     }
-    for (size_t i = 0; i < SL_COUNT(key_names); i++) {
-        if (sl_span_is(key, key_names[i])) {
-            key_puts[i](reading, value, line);
+    struct sl_value_place place = section->place;
+    place.line = line;
+    if (sl_span_starts_with(key, RULE_PREFIX)) {
+        section->rules_line = section->rules_line == 0 ? line : section->rules_line;
+        struct sl_span code =
+            sl_span_make(key.data + strlen(RULE_PREFIX), key.bytes - strlen(RULE_PREFIX));
+        (void)sl_value_read_rule(&place, code, value, section->subsystem);
+        return;
+    }
+    for (size_t i = 0; i < SL_SUBSYSTEM_KEYS; i++) {
+        if (sl_span_is(key, sl_value_keys[i].name)) {
+            section->lines[i] = line;
+            if (sl_value_read(&place, &sl_value_keys[i], value, section->subsystem)) {
+                section->subsystem->said |= UINT64_C(1) << i;
+            }
             return;
         }
     }
-    const char *nearest = sl_nearest(key, key_names, SL_COUNT(key_names));
-    sl_buf_printf(reading->mistakes, "%s:%zu: [%s] has no key \"%.*s\"%s%s%s\n", reading->file,
-                  line, reading->current->name, (int)(key.bytes > 80 ? 80 : key.bytes), key.data,
+    complain_of_key(&place, key);
+}
+
+static void complain_of_key(const struct sl_value_place *place, struct sl_span key)
+{
+    const char *names[SL_SUBSYSTEM_KEYS + 1];
+    for (size_t i = 0; i < SL_SUBSYSTEM_KEYS; i++) {
+        names[i] = sl_value_keys[i].name;
+    }
+    names[SL_SUBSYSTEM_KEYS] = RULE_PREFIX "CODE";
+    const char *nearest = sl_nearest(key, names, SL_COUNT(names));
+    sl_buf_printf(place->mistakes, "%s:%zu: [%s] has no key \"%.*s\"%s%s%s\n", place->file,
+                  place->line, place->section,
+                  (int)(key.bytes > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : key.bytes), key.data,
                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                   nearest == NULL ? "" : "?");
 }
 
-/* Fills in what a section did not say, and says what it had to. */
 static void end_section(struct reading *reading)
 {
-    struct sl_subsystem *item = reading->current;
-    reading->current = NULL;
-    if (item == NULL) {
-        return;
+    if (reading->section.subsystem != NULL) {
+        sl_section_close(&reading->section);
+        reading->section.subsystem = NULL;
     }
-    item->enabled = reading->has_enabled ? item->enabled : true;
-    item->batch = item->batch == 0 ? BATCH_DEFAULT : item->batch;
-    item->prefetch = item->prefetch == 0 ? (uint16_t)(2 * item->batch) : item->prefetch;
-    item->workers = item->workers == 0 ? WORKERS_DEFAULT : item->workers;
-
-    if (!reading->has_handler) {
-        sl_buf_printf(reading->mistakes, "%s:%zu: [%s] needs a handler; there is: billing\n",
-                      reading->file, reading->current_line, item->name);
-    }
-    if (item->binding_count == 0) {
-        sl_buf_printf(reading->mistakes,
-                      "%s:%zu: [%s] needs bindings, such as stripe.#; without them its queue stays "
-                      "empty\n",
-                      reading->file, reading->current_line, item->name);
-    }
-    if (item->prefetch < item->batch) {
-        sl_buf_printf(
-            reading->mistakes,
-            "%s:%zu: [%s] prefetch %u is below batch %u, so no batch would ever be full\n",
-            reading->file, reading->current_line, item->name, item->prefetch, item->batch);
-    }
-}
-
-static void put_enabled(struct reading *reading, struct sl_span value, size_t line)
-{
-    reading->has_enabled = true;
-    reading->current->enabled = sl_span_is(value, "true");
-    if (!sl_span_is(value, "true") && !sl_span_is(value, "false")) {
-        sl_buf_printf(reading->mistakes, "%s:%zu: [%s] enabled: true or false\n", reading->file,
-                      line, reading->current->name);
-    }
-}
-
-static void put_handler(struct reading *reading, struct sl_span value, size_t line)
-{
-    reading->has_handler = true;
-    for (size_t i = 0; i < SL_COUNT(handler_names); i++) {
-        if (sl_span_is(value, handler_names[i])) {
-            reading->current->handler = (enum sl_handler)i;
-            return;
-        }
-    }
-    sl_buf_printf(reading->mistakes,
-                  "%s:%zu: [%s] handler: there is no such handler; there is: billing\n",
-                  reading->file, line, reading->current->name);
-}
-
-/* Patterns separated by spaces or commas. */
-static void put_bindings(struct reading *reading, struct sl_span value, size_t line)
-{
-    struct sl_subsystem *item = reading->current;
-    size_t at = 0;
-    while (at < value.bytes) {
-        size_t start = at;
-        while (at < value.bytes && strchr(" \t,", value.data[at]) == NULL) {
-            at++;
-        }
-        struct sl_span pattern = sl_span_make(value.data + start, at - start);
-        at++;
-        if (pattern.bytes == 0) {
-            continue;
-        }
-        if (!is_topic_pattern(pattern)) {
-            sl_buf_printf(reading->mistakes,
-                          "%s:%zu: [%s] bindings: a pattern is words, * or # separated by dots, at "
-                          "most %u bytes, such as stripe.invoice.#\n",
-                          reading->file, line, item->name, SL_SUBSYSTEM_BINDING_BYTES - 1);
-        } else if (item->binding_count == SL_SUBSYSTEM_BINDINGS_MAX) {
-            sl_buf_printf(reading->mistakes, "%s:%zu: [%s] bindings: at most %u\n", reading->file,
-                          line, item->name, SL_SUBSYSTEM_BINDINGS_MAX);
-            return;
-        } else {
-            memcpy(item->bindings[item->binding_count++], pattern.data, pattern.bytes);
-        }
-    }
-}
-
-static bool is_topic_pattern(struct sl_span pattern)
-{
-    if (pattern.bytes >= SL_SUBSYSTEM_BINDING_BYTES) {
-        return false;
-    }
-    struct sl_span rest = pattern;
-    struct sl_span word = { 0 };
-    while (sl_span_split(&rest, '.', &word)) {
-        if (sl_span_is(word, "*") || sl_span_is(word, "#")) {
-            continue;
-        }
-        if (word.bytes == 0) {
-            return false;
-        }
-        for (size_t i = 0; i < word.bytes; i++) {
-            char c = word.data[i];
-            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-')) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static void put_batch(struct reading *reading, struct sl_span value, size_t line)
-{
-    reading->current->batch = read_number(reading, "batch", value, line, BATCH_MAX);
-}
-
-static void put_prefetch(struct reading *reading, struct sl_span value, size_t line)
-{
-    reading->current->prefetch = read_number(reading, "prefetch", value, line, PREFETCH_MAX);
-}
-
-static void put_workers(struct reading *reading, struct sl_span value, size_t line)
-{
-    reading->current->workers = read_number(reading, "workers", value, line, WORKERS_MAX);
-}
-
-/* 0, which stands for the default, after a mistake. */
-static uint16_t read_number(struct reading *reading, const char *key, struct sl_span value,
-                            size_t line, int64_t max)
-{
-    int64_t number = 0;
-    if (!sl_units_decimal(value, DIGITS_MAX, &number) || number < 1 || number > max) {
-        sl_buf_printf(reading->mistakes, "%s:%zu: [%s] %s: a number from 1 to %lld\n",
-                      reading->file, line, reading->current->name, key, (long long)max);
-        return 0;
-    }
-    return (uint16_t)number;
 }
 
 void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_subsystems *out,

@@ -1,5 +1,7 @@
 #include "shared/units.h"
 
+#include <stdio.h>
+
 #include "shared/scope.h"
 
 #define DIGITS_MAX 15u /* keeps value * unit inside int64_t after the range check */
@@ -50,6 +52,18 @@ static bool parse(struct sl_span text, const struct unit *units, size_t count, i
         }
     }
     return false;
+}
+
+const char *sl_units_duration_tell(int64_t ms, char out[SL_UNITS_TEXT_BYTES])
+{
+    size_t unit = SL_COUNT(durations) - 1;
+    while (unit > 0 && (ms == 0 || ms % durations[unit].factor != 0)) {
+        unit--;
+    }
+    unit = ms == 0 ? 1 : unit; /* 0s */
+    snprintf(out, SL_UNITS_TEXT_BYTES, "%lld%s", (long long)(ms / durations[unit].factor),
+             durations[unit].name);
+    return out;
 }
 
 bool sl_units_size_bytes(struct sl_span text, int64_t *out_bytes)

@@ -15,6 +15,9 @@
 
 /* us is not offered: no key needs it. Units ms s m h d; out_ms in [0, 10 years]. */
 bool sl_units_duration_ms(struct sl_span text, int64_t *out_ms) SL_MUST;
+/* The same time as people write it, in its largest whole unit: 90000 is 90s, 120000 is 2m. Returns out. */
+#define SL_UNITS_TEXT_BYTES 24u
+const char *sl_units_duration_tell(int64_t ms, char out[SL_UNITS_TEXT_BYTES]);
 /* Units B KB MB GB (powers of 1000) and KiB MiB GiB (powers of 1024); out_bytes in [0, 2^53]. */
 bool sl_units_size_bytes(struct sl_span text, int64_t *out_bytes) SL_MUST;
 /* Canonical decimal digits only: no sign, no leading zero, no space; at most `digits_max` of them (<= 18). */
