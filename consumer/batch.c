@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumer/dead.h"
+#include "consumer/departure.h"
 
 static struct con_delivery *copy_arrival(const struct con_arrival *arrival);
 static struct sl_span put(char **at, struct sl_span span);
@@ -49,7 +49,7 @@ size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_runni
 void con_delivery_free(struct con_delivery *delivery)
 {
     if (delivery != NULL) {
-        con_dead_free(delivery->dead);
+        con_departure_free(delivery->departure);
         free(delivery);
     }
 }
@@ -82,17 +82,21 @@ static struct con_delivery *copy_arrival(const struct con_arrival *arrival)
 {
     struct con_delivery *delivery =
         malloc(sizeof *delivery + arrival->bytes.bytes + arrival->routing_key.bytes +
-               arrival->replay_run.bytes + arrival->traceparent.bytes);
+               arrival->message_id.bytes + arrival->type.bytes + arrival->replay_run.bytes +
+               arrival->traceparent.bytes);
     if (delivery == NULL) {
         return NULL;
     }
     char *at = (char *)(delivery + 1);
     *delivery = (struct con_delivery){ .state = CON_DELIVERY_WAITING,
                                        .tag = arrival->tag,
+                                       .timestamp_s = arrival->timestamp_s,
                                        .attempt = arrival->attempt,
                                        .first_failed_ms = arrival->first_failed_ms };
     delivery->bytes = put(&at, arrival->bytes);
     delivery->routing_key = put(&at, arrival->routing_key);
+    delivery->message_id = put(&at, arrival->message_id);
+    delivery->type = put(&at, arrival->type);
     delivery->replay_run = put(&at, arrival->replay_run);
     delivery->traceparent = put(&at, arrival->traceparent);
     return delivery;
@@ -137,7 +141,7 @@ size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t
     size_t bytes = 0;
     while (count < most && batch->next_waiting != NULL) {
         struct con_delivery *delivery = batch->next_waiting;
-        if (delivery->state != CON_DELIVERY_WAITING) { /* dead, among some that were given back */
+        if (delivery->state != CON_DELIVERY_WAITING) { /* failed, among some that were given back */
             batch->next_waiting = delivery->next;
             continue;
         }

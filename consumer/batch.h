@@ -25,23 +25,26 @@
 enum con_delivery_state {
     CON_DELIVERY_WAITING, /* for a transaction */
     CON_DELIVERY_RUNNING, /* in one */
-    CON_DELIVERY_DEAD,    /* given up: being published to the dead letters */
+    CON_DELIVERY_LEAVING, /* failed: being published to a delay level or the dead letters */
     CON_DELIVERY_SETTLED, /* may be acknowledged */
 };
 
-struct con_dead; /* dead.h: what a dead letter needs beside the bytes */
+struct con_departure; /* departure.h: what a failed one needs beside the bytes */
 
 struct con_delivery {
     struct con_delivery *next;
     enum con_delivery_state state;
     uint64_t tag;
     struct sl_span bytes;       /* the message body; owned, behind this struct */
-    struct sl_span routing_key; /* owned, behind this struct */
-    int64_t attempt;            /* sluice-attempt, at least 1 */
+    struct sl_span routing_key; /* the event's first one, or absent when unknown; owned, as all */
+    struct sl_span message_id;  /* property, or absent */
+    struct sl_span type;        /* property, or absent */
+    struct sl_span replay_run;  /* sluice-replay-run, or absent */
+    struct sl_span traceparent; /* or absent */
+    int64_t timestamp_s;        /* property; 0: none */
+    int64_t attempt;            /* sluice-attempt: which try this is, at least 1 */
     int64_t first_failed_ms;    /* sluice-first-failed-at; 0: it has not failed before */
-    struct sl_span replay_run;  /* sluice-replay-run, or absent; owned */
-    struct sl_span traceparent; /* or absent; owned */
-    struct con_dead *dead;      /* owned; NULL unless DEAD */
+    struct con_departure *departure; /* owned; NULL unless LEAVING */
 };
 
 /* What con_batch_hold copies. */
@@ -49,10 +52,13 @@ struct con_arrival {
     uint64_t tag;
     struct sl_span bytes;
     struct sl_span routing_key;
-    int64_t attempt;
-    int64_t first_failed_ms;
+    struct sl_span message_id;
+    struct sl_span type;
     struct sl_span replay_run;
     struct sl_span traceparent;
+    int64_t timestamp_s;
+    int64_t attempt;
+    int64_t first_failed_ms;
 };
 
 struct con_batch {

@@ -129,6 +129,14 @@ int con_config_log_level(char *const *environment)
     return level;
 }
 
+struct con_fate_policy con_config_policy(const struct con_config *config,
+                                         const struct sl_subsystem *subsystem)
+{
+    (void)subsystem;
+    return (struct con_fate_policy){ .attempts = config->default_attempts,
+                                     .backoff_ms = config->backoff_ms };
+}
+
 void con_config_done(struct con_config *config)
 {
     sl_amqp_url_done(&config->amqp);

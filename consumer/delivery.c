@@ -1,11 +1,13 @@
 #include "consumer/delivery.h"
 
+#include "shared/delay_route.h"
 #include "shared/units.h"
 
 #define DIGITS_MAX 15u
 
 static const struct sl_amqp_header *find(const struct sl_amqp_delivery *delivery,
                                          const char *header);
+static struct sl_span original_key(const struct sl_amqp_delivery *delivery);
 
 struct sl_span con_delivery_text(const struct sl_amqp_delivery *delivery, const char *header)
 {
@@ -43,10 +45,23 @@ struct con_arrival con_delivery_arrival(const struct sl_amqp_delivery *delivery)
     return (struct con_arrival){
         .tag = delivery->tag,
         .bytes = delivery->message.body,
-        .routing_key = delivery->message.routing_key,
+        .routing_key = original_key(delivery),
+        .message_id = delivery->message.message_id,
+        .type = delivery->message.type,
+        .timestamp_s = delivery->message.timestamp_s,
         .attempt = attempt == 0 ? 1 : attempt,
         .first_failed_ms = con_delivery_number(delivery, "sluice-first-failed-at"),
         .replay_run = con_delivery_text(delivery, "sluice-replay-run"),
         .traceparent = con_delivery_text(delivery, "traceparent"),
     };
+}
+
+/* What comes from a delay has the delay's key. */
+static struct sl_span original_key(const struct sl_amqp_delivery *delivery)
+{
+    struct sl_span key = con_delivery_text(delivery, "sluice-orig-key");
+    if (key.data == NULL && !sl_delay_is_key(delivery->message.routing_key)) {
+        key = delivery->message.routing_key;
+    }
+    return key;
 }

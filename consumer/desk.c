@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "consumer/dead.h"
 #include "consumer/delivery.h"
-#include "consumer/parking.h"
+#include "consumer/departure.h"
+#include "consumer/onward.h"
 #include "consumer/runner.h"
 #include "consumer/settle.h"
 #include "shared/clock.h"
@@ -13,7 +13,7 @@ enum outcome { APPLIED, STALE, IGNORED, DUPLICATE, OUTCOMES };
 
 struct con_desk {
     struct con_desk_opts opts;
-    struct con_parking *parking;
+    struct con_onward *onward;
     struct con_runner *runner;
     struct sl_timer *start_timer;
     bool starts_now; /* start_timer is armed for the next turn of the loop */
@@ -37,8 +37,9 @@ static void find_series(struct con_desk *desk);
 static void plan_start(struct con_desk *desk);
 static void on_start_timer(void *arg);
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event);
-static void on_dead(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                    const struct sl_err *why, const char *sqlstate);
+static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
+                      const struct sl_err *why, const char *sqlstate);
+static void on_gone(void *arg, const struct con_delivery *delivery);
 static void on_progress(void *arg);
 static void on_finished(void *arg);
 static void free_orphans(struct con_desk *desk);
@@ -82,7 +83,7 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .batch_max = opts->subsystem->batch,
             .arg = desk,
             .on_decided = on_decided,
-            .on_dead = on_dead,
+            .on_failed = on_failed,
             .on_progress = on_progress,
             .on_finished = on_finished,
         },
@@ -90,8 +91,8 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
     if (desk->runner == NULL) {
         return false;
     }
-    desk->parking = con_parking_new(
-        &(struct con_parking_opts){
+    desk->onward = con_onward_new(
+        &(struct con_onward_opts){
             .loop = opts->loop,
             .log = opts->log,
             .metrics = opts->metrics,
@@ -102,10 +103,10 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .connection_name = opts->connection_name,
             .batch = &desk->batch,
             .arg = desk,
-            .on_parked = on_progress,
+            .on_gone = on_gone,
         },
         err);
-    return desk->parking != NULL;
+    return desk->onward != NULL;
 }
 
 static void find_series(struct con_desk *desk)
@@ -126,7 +127,7 @@ void con_desk_free(struct con_desk *desk)
     if (desk == NULL) {
         return;
     }
-    con_parking_free(desk->parking);
+    con_onward_free(desk->onward);
     con_runner_free(desk->runner);
     sl_timer_free(desk->start_timer);
     free_orphans(desk);
@@ -144,7 +145,7 @@ size_t con_desk_held(const struct con_desk *desk)
 
 bool con_desk_is_well(const struct con_desk *desk)
 {
-    return con_parking_is_up(desk->parking) && !con_runner_is_holding(desk->runner);
+    return con_onward_is_up(desk->onward) && !con_runner_is_holding(desk->runner);
 }
 
 void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *delivery)
@@ -209,27 +210,41 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     delivery->state = CON_DELIVERY_SETTLED;
 }
 
-static void on_dead(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                    const struct sl_err *why, const char *sqlstate)
+static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
+                      const struct sl_err *why, const char *sqlstate)
 {
     struct con_desk *desk = arg;
     if (desk->is_orphaned) {
         return; /* it comes again on the next connection */
     }
-    delivery->dead = con_dead_new(delivery, envelope, why, sqlstate, sl_clock_wall_us() / 1000);
-    if (delivery->dead != NULL) {
-        delivery->state = CON_DELIVERY_DEAD;
+    const struct con_try failed = { .code = why->code,
+                                    .sqlstate = sqlstate,
+                                    .has_event = envelope != NULL,
+                                    .attempt = delivery->attempt };
+    uint64_t random = 0;
+    bool is_random = sl_random_bytes(&random, sizeof random);
+    struct con_fate fate = con_fate_decide(&failed, &desk->opts.policy, is_random ? random : 0);
+    delivery->departure =
+        con_departure_new(delivery, envelope, why, sqlstate, fate, sl_clock_wall_us() / 1000);
+    if (delivery->departure != NULL) {
+        delivery->state = CON_DELIVERY_LEAVING;
     }
     /* Without memory it stays undecided; on_finished puts it back among the waiting. */
 }
 
-/* Something may be settled, or ready to be parked. */
+static void on_gone(void *arg, const struct con_delivery *delivery)
+{
+    (void)delivery;
+    on_progress(arg);
+}
+
+/* Something may be settled, or ready to leave. */
 static void on_progress(void *arg)
 {
     struct con_desk *desk = arg;
     if (!desk->is_orphaned) {
         settle(desk);
-        con_parking_send(desk->parking);
+        con_onward_send(desk->onward);
     }
 }
 

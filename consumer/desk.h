@@ -1,8 +1,8 @@
 /*
  * desk - what a worker has in hand: each delivery from its arrival to its acknowledgement.
  *
- * Holds what arrives (batch), has it applied (runner) or published as a dead letter (parking), and acknowledges what is settled (settle).
- * Law: acknowledge after COMMIT or after the dead letter's confirm, never before. When the consuming connection is lost every tag is void: what
+ * Holds what arrives (batch), has it applied (runner), has what failed brought to its next try or to the dead letters (fate, onward), and acknowledges what is settled (settle).
+ * Law: acknowledge after COMMIT or after the confirm of its copy elsewhere, never before. When the consuming connection is lost every tag is void: what
  * it delivered is forgotten and comes again; the inbox knows what was applied.
  * Refuses: opening the links it works with, and deciding when to consume (worker does).
  * Threads: one loop.
@@ -10,6 +10,7 @@
 #ifndef CONSUMER_DESK_H
 #define CONSUMER_DESK_H
 
+#include "consumer/fate.h"
 #include "shared/amqp_link.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -22,8 +23,9 @@ struct con_desk_opts {
     struct sl_loop *loop; /* borrowed, as everything here */
     struct sl_log *log;
     struct sl_metrics *metrics;
-    const struct sl_amqp_url *amqp; /* for the dead letters' own connection */
+    const struct sl_amqp_url *amqp; /* for the connection that publishes */
     const struct sl_subsystem *subsystem;
+    struct con_fate_policy policy;
     const char *owner;           /* the worker's name */
     const char *connection_name; /* shown by the broker's own tools */
     struct sl_amqp_link *broker; /* that delivers, and takes the acknowledgements */
@@ -46,7 +48,7 @@ bool con_desk_is_drained(const struct con_desk *desk);
 
 /* Deliveries not settled yet. */
 size_t con_desk_held(const struct con_desk *desk);
-/* Nothing is held back, and dead letters can be published. */
+/* Nothing is held back, and what fails can be published. */
 bool con_desk_is_well(const struct con_desk *desk);
 
 #endif

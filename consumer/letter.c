@@ -1,7 +1,7 @@
 #include "consumer/letter.h"
 
-#include "consumer/dead.h"
 #include "consumer/delivery.h"
+#include "consumer/departure.h"
 #include "consumer/text.h"
 #include "shared/pg_array.h"
 

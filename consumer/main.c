@@ -201,6 +201,7 @@ static bool start_workers(struct app *app, struct sl_err *err)
                     .database_url = app->config.database_url,
                     .service = app->service,
                     .subsystem = app->config.chosen[i],
+                    .policy = con_config_policy(&app->config, app->config.chosen[i]),
                     .number = number,
                 },
                 err);

@@ -48,14 +48,3 @@ int64_t con_retry_wait_ms(uint64_t random)
     uint64_t choices = CON_CONTENTION_WAIT_MS_MAX - CON_CONTENTION_WAIT_MS_MIN + 1;
     return CON_CONTENTION_WAIT_MS_MIN + (int64_t)(random % choices);
 }
-
-const char *con_retry_class(enum sl_code code, bool has_event)
-{
-    if (code == SL_E_EVENT_VERSION) {
-        return "version";
-    }
-    if (!has_event) {
-        return "decode";
-    }
-    return code == SL_E_PG_ITEM ? "item" : "permanent";
-}

@@ -6,7 +6,7 @@
  *   statement timeout   a slice of several events is cut in two (it may be too much work at once); one event alone as systemic
  *   systemic            hold: nothing is acknowledged, no attempt is spent; again when the database can take it. A lost connection and a
  *                       COMMIT of unknown outcome are this too: the inbox decides when the slice runs again
- *   item, permanent     bisect: the guilty event alone becomes a dead letter
+ *   item, permanent     bisect: the guilty event alone is found, and fate says what becomes of it
  *   halt                hold as well, but loudly: our schema, our rights or our code are wrong, and a human must act
  * Refuses: losing anything; an unknown error holds.
  * Law: shared/sqlstate.def for the classes.
@@ -45,11 +45,5 @@ enum con_next con_retry_decide(const struct con_failure *failure);
 
 /* Wait before CON_NEXT_AGAIN, from any random number. */
 int64_t con_retry_wait_ms(uint64_t random);
-
-/*
- * Word of sluice-error-class for what is given up with this code: decode (no event could be read), version, item (it might have passed later),
- * permanent.
- */
-const char *con_retry_class(enum sl_code code, bool has_event);
 
 #endif

@@ -30,7 +30,7 @@ struct con_runner {
     struct con_delivery *const *deliveries;
     struct con_event *events; /* events[i] is of deliveries[i] */
     size_t count;
-    bool has_dead; /* handed out with the first turn */
+    bool has_unreadable; /* handed out with the first turn */
     struct con_bisect bisect;
     unsigned tries; /* contended ones of the slice in hand */
     struct sl_backoff backoff;
@@ -40,7 +40,7 @@ struct con_runner {
 static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced);
 static bool read_message(struct con_runner *runner, struct con_event *event);
 static void on_timer(void *arg);
-static void hand_out_dead(struct con_runner *runner);
+static void hand_out_unreadable(struct con_runner *runner);
 static void go_on(struct con_runner *runner);
 static bool has_work(const struct con_runner *runner, struct con_slice slice);
 static void finish(struct con_runner *runner);
@@ -139,7 +139,7 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     }
     sl_series_add(runner->replaced_text, (int64_t)replaced);
     runner->count = taken;
-    runner->has_dead = true;
+    runner->has_unreadable = true;
     con_bisect_init(&runner->bisect, taken);
     sl_timer_arm(runner->timer, 0);
     return taken;
@@ -200,24 +200,24 @@ void con_runner_stop(struct con_runner *runner)
 static void on_timer(void *arg)
 {
     struct con_runner *runner = arg;
-    if (runner->has_dead) {
-        runner->has_dead = false;
-        hand_out_dead(runner);
+    if (runner->has_unreadable) {
+        runner->has_unreadable = false;
+        hand_out_unreadable(runner);
     }
     go_on(runner);
 }
 
-/* Those that were dead before any transaction. */
-static void hand_out_dead(struct con_runner *runner)
+/* Those that failed before any transaction. */
+static void hand_out_unreadable(struct con_runner *runner)
 {
     size_t dead = 0;
     for (size_t i = 0; i < runner->count; i++) {
         const struct con_event *event = &runner->events[i];
         if (event->verdict == CON_DEAD) {
             dead++;
-            runner->opts.on_dead(runner->opts.arg, runner->deliveries[i],
-                                 event->envelope.id.data == NULL ? NULL : &event->envelope,
-                                 &event->why, "");
+            runner->opts.on_failed(runner->opts.arg, runner->deliveries[i],
+                                   event->envelope.id.data == NULL ? NULL : &event->envelope,
+                                   &event->why, "");
         }
     }
     if (dead > 0) {
@@ -352,8 +352,8 @@ static void blame(struct con_runner *runner, struct con_slice slice,
     struct con_event *event = &runner->events[slice.first];
     event->verdict = CON_DEAD;
     event->why = error->err;
-    runner->opts.on_dead(runner->opts.arg, runner->deliveries[slice.first], &event->envelope,
-                         &event->why, error->sqlstate);
+    runner->opts.on_failed(runner->opts.arg, runner->deliveries[slice.first], &event->envelope,
+                           &event->why, error->sqlstate);
     runner->opts.on_progress(runner->opts.arg);
 }
 

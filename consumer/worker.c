@@ -112,6 +112,7 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .metrics = worker->opts.metrics,
             .amqp = worker->opts.amqp,
             .subsystem = worker->opts.subsystem,
+            .policy = worker->opts.policy,
             .owner = worker->name,
             .connection_name = worker->connection_name,
             .broker = worker->broker,

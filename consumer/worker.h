@@ -1,7 +1,7 @@
 /*
  * worker - one consumer of one subsystem: its links, and when it consumes.
  *
- * Three connections: one to consume, one to publish dead letters (parking), one to Postgres. It begins to take deliveries when the broker and
+ * Three connections: one to consume, one to publish what failed (onward), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
  * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_BYTES_MAX is read.
  * It does not cancel and consume again on one connection: with unacknowledged deliveries of the same consumer tag this crashes the channel of
@@ -12,6 +12,7 @@
 #ifndef CONSUMER_WORKER_H
 #define CONSUMER_WORKER_H
 
+#include "consumer/fate.h"
 #include "shared/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
@@ -28,7 +29,8 @@ struct con_worker_opts {
     const char *database_url;
     const char *service;
     const struct sl_subsystem *subsystem;
-    unsigned number; /* from 0, among the workers of the subsystem */
+    struct con_fate_policy policy; /* of the subsystem */
+    unsigned number;               /* from 0, among the workers of the subsystem */
 };
 
 struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_err *err) SL_MUST;

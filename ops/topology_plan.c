@@ -115,7 +115,7 @@ static void add_subsystem_bindings(struct maker *maker, const struct sl_subsyste
     /* One star per delay level, then the name: a fixed length, so that no name can match another's tail. */
     char due[TEXT_BYTES_MAX + 1] = "";
     size_t used = 0;
-    for (unsigned i = 0; i < OPS_DELAY_LEVELS; i++) {
+    for (unsigned i = 0; i < SL_DELAY_LEVELS; i++) {
         used += (size_t)snprintf(due + used, sizeof due - used, "*.");
     }
     snprintf(due + used, sizeof due - used, "%s", name);
@@ -130,14 +130,14 @@ static void add_subsystem_bindings(struct maker *maker, const struct sl_subsyste
 
 static void add_delay_exchanges(struct maker *maker)
 {
-    for (unsigned level = 0; level < OPS_DELAY_LEVELS; level++) {
+    for (unsigned level = 0; level < SL_DELAY_LEVELS; level++) {
         add_exchange(maker, delay_name(maker, level), "topic", "sluice.unrouted");
     }
 }
 
 static void add_delay_queues(struct maker *maker)
 {
-    for (unsigned level = 0; level < OPS_DELAY_LEVELS; level++) {
+    for (unsigned level = 0; level < SL_DELAY_LEVELS; level++) {
         add_queue(maker, delay_name(maker, level), DELAY, lower_name(maker, level),
                   (INT64_C(1) << level) * 1000);
     }
@@ -146,7 +146,7 @@ static void add_delay_queues(struct maker *maker)
 /* A 1 at the level's place of the key waits in the level's queue; a 0 goes straight on. */
 static void add_delay_bindings(struct maker *maker)
 {
-    for (unsigned level = 0; level < OPS_DELAY_LEVELS; level++) {
+    for (unsigned level = 0; level < SL_DELAY_LEVELS; level++) {
         const char *name = delay_name(maker, level);
         add_binding(maker, SL_AMQP_BIND_QUEUE, name, name, delay_key(maker, level, "1"));
         add_binding(maker, SL_AMQP_BIND_EXCHANGE, lower_name(maker, level), name,
@@ -169,7 +169,7 @@ static const char *delay_key(struct maker *maker, unsigned level, const char *bi
 {
     char key[TEXT_BYTES_MAX + 1] = "";
     size_t used = 0;
-    for (unsigned above = OPS_DELAY_LEVELS - 1; above > level; above--) {
+    for (unsigned above = SL_DELAY_LEVELS - 1; above > level; above--) {
         used += (size_t)snprintf(key + used, sizeof key - used, "*.");
     }
     snprintf(key + used, sizeof key - used, "%s.#", bit);

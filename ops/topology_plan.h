@@ -11,9 +11,9 @@
 
 #include "shared/amqp_link.h"
 #include "shared/arena.h"
+#include "shared/delay_route.h"
 #include "shared/subsystems.h"
 
-#define OPS_DELAY_LEVELS         20u /* 1 s to 2^20 - 1 s, 12.1 days */
 #define OPS_TOPOLOGY_STEPS_MAX   1024u
 #define OPS_TOPOLOGY_ARENA_BYTES (1024u * 1024u)
 

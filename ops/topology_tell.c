@@ -147,7 +147,7 @@ static void add_delay_row(const struct ops_topology_report *report, struct ops_t
     (void)delay_state(report, &state);
     char detail[CELL_BYTES];
     snprintf(detail, sizeof detail, "the retry delays: %u exchanges, %u queues, %u bindings",
-             OPS_DELAY_LEVELS, OPS_DELAY_LEVELS, 2 * OPS_DELAY_LEVELS);
+             SL_DELAY_LEVELS, SL_DELAY_LEVELS, 2 * SL_DELAY_LEVELS);
     const char *cells[] = { ops_topology_state_name(state), "levels", "sluice.delay.00 to 19",
                             detail };
     ops_table_add(table, cells);

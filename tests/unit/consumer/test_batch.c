@@ -171,7 +171,7 @@ CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
         hold(&batch, tag, 10, 0);
     }
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
-    taken[0]->state = CON_DELIVERY_DEAD;
+    taken[0]->state = CON_DELIVERY_LEAVING;
     con_batch_give_back_all(&batch, 0);
     acks[0] = '\0';
     CU_ASSERT_EQUAL(con_settle_release(&batch, note_release, NULL), 4);
@@ -185,7 +185,7 @@ CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
     con_batch_done(&batch);
 }
 
-CLAIM(batch__a_dead_one_among_those_given_back_is_not_taken_again)
+CLAIM(batch__a_failed_one_among_those_given_back_is_not_taken_again)
 {
     struct con_batch batch;
     struct con_delivery *taken[3];
@@ -194,7 +194,7 @@ CLAIM(batch__a_dead_one_among_those_given_back_is_not_taken_again)
         hold(&batch, tag, 10, 0);
     }
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
-    taken[1]->state = CON_DELIVERY_DEAD;
+    taken[1]->state = CON_DELIVERY_LEAVING;
     con_batch_give_back_all(&batch, 0);
     CU_ASSERT_EQUAL(batch.waiting_count, 3);
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
@@ -251,7 +251,7 @@ CLAIM(settle__nothing_in_work_is_covered_by_the_acknowledgement_of_others)
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 6, 0), 6);
     taken[0]->state = CON_DELIVERY_SETTLED;
     taken[1]->state = CON_DELIVERY_SETTLED;
-    taken[2]->state = CON_DELIVERY_DEAD;
+    taken[2]->state = CON_DELIVERY_LEAVING;
     taken[3]->state = CON_DELIVERY_SETTLED;
     taken[5]->state = CON_DELIVERY_SETTLED;
     CU_ASSERT_EQUAL(settle(&batch), 4);

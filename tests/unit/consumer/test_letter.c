@@ -1,5 +1,5 @@
-#include "consumer/dead.h"
 #include "consumer/delivery.h"
+#include "consumer/departure.h"
 #include "consumer/letter.h"
 #include "tests/support/claims.h"
 
@@ -148,7 +148,7 @@ CLAIM(letter__without_memory_there_is_none)
 }
 
 /* What a consumer writes as a dead letter, the parker reads back. */
-CLAIM(dead__its_message_survives_the_way_to_the_parker)
+CLAIM(departure__its_message_survives_the_way_to_the_parker)
 {
     struct con_batch batch;
     struct con_delivery *taken[1];
@@ -164,14 +164,15 @@ CLAIM(dead__its_message_survives_the_way_to_the_parker)
     struct sl_err why;
     CU_ASSERT_TRUE_FATAL(sl_envelope_decode(taken[0]->bytes, &event, &why));
     sl_fail(&why, SL_E_PG_PERMANENT, "number out of range");
-    taken[0]->dead = con_dead_new(taken[0], &event, &why, "22003", 1700000003000);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(taken[0]->dead);
-    CU_ASSERT_STRING_EQUAL(taken[0]->dead->error_class, "permanent");
-    CU_ASSERT_STRING_EQUAL(taken[0]->dead->error_code, "22003");
-    CU_ASSERT_EQUAL(strlen(taken[0]->dead->body_sha256), 64);
+    taken[0]->departure = con_departure_new(taken[0], &event, &why, "22003",
+                                            (struct con_fate){ 0, "permanent" }, 1700000003000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(taken[0]->departure);
+    CU_ASSERT_STRING_EQUAL(taken[0]->departure->error_class, "permanent");
+    CU_ASSERT_STRING_EQUAL(taken[0]->departure->error_code, "22003");
+    CU_ASSERT_EQUAL(strlen(taken[0]->departure->body_sha256), 64);
 
-    struct con_dead_message sent;
-    con_dead_message(taken[0], "billing", 1700000003, &sent);
+    struct con_departure_message sent;
+    con_departure_message(taken[0], "billing", &sent);
     CU_ASSERT_STRING_EQUAL(sent.message.exchange, "sluice.parked");
     CU_ASSERT_TRUE(sl_span_is(sent.message.routing_key, "billing"));
     CU_ASSERT_TRUE(sl_span_is(sent.message.message_id, "evt_9"));
@@ -192,20 +193,21 @@ CLAIM(dead__its_message_survives_the_way_to_the_parker)
     sl_buf_done(&message);
 }
 
-CLAIM(dead__a_message_that_cannot_be_read_names_our_own_error)
+CLAIM(departure__a_message_that_cannot_be_read_names_our_own_error)
 {
     struct con_delivery delivery = { .bytes = SL_SPAN_LITERAL("rubbish"),
                                      .attempt = 1,
                                      .first_failed_ms = 5 };
     struct sl_err why;
     sl_fail(&why, SL_E_EVENT_VERSION, "version 9");
-    delivery.dead = con_dead_new(&delivery, NULL, &why, "", 1700000003000);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(delivery.dead);
-    CU_ASSERT_STRING_EQUAL(delivery.dead->error_class, "version");
-    CU_ASSERT_STRING_EQUAL(delivery.dead->error_code, "event.version");
-    CU_ASSERT_EQUAL(delivery.dead->first_failed_ms, 5);
-    CU_ASSERT_PTR_NULL(delivery.dead->event_id.data);
-    con_dead_free(delivery.dead);
+    delivery.departure = con_departure_new(&delivery, NULL, &why, "",
+                                           (struct con_fate){ 0, "version" }, 1700000003000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(delivery.departure);
+    CU_ASSERT_STRING_EQUAL(delivery.departure->error_class, "version");
+    CU_ASSERT_STRING_EQUAL(delivery.departure->error_code, "event.version");
+    CU_ASSERT_EQUAL(delivery.departure->first_failed_ms, 5);
+    CU_ASSERT_PTR_NULL(delivery.departure->event_id.data);
+    con_departure_free(delivery.departure);
 }
 
 CLAIM(delivery__numbers_may_be_written_as_text_and_nonsense_is_none)

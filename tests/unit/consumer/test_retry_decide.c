@@ -51,13 +51,3 @@ CLAIM(retry_decide__contention_waits_between_its_bounds)
                        wait_ms <= CON_CONTENTION_WAIT_MS_MAX);
     }
 }
-
-CLAIM(retry_decide__a_dead_letter_has_the_class_of_its_code)
-{
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_VERSION, false), "version");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_MALFORMED, false), "decode");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_EVENT_MALFORMED, true), "permanent");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_ITEM, true), "item");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_PG_PERMANENT, true), "permanent");
-    CU_ASSERT_STRING_EQUAL(con_retry_class(SL_E_LIMIT, true), "permanent");
-}

@@ -122,12 +122,12 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     note(text);
 }
 
-static void on_dead(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                    const struct sl_err *why, const char *sqlstate)
+static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
+                      const struct sl_err *why, const char *sqlstate)
 {
     (void)arg;
     char text[40];
-    snprintf(text, sizeof text, "%d:dead(%s%s)", (int)delivery->tag,
+    snprintf(text, sizeof text, "%d:failed(%s%s)", (int)delivery->tag,
              sqlstate[0] == '\0' ? sl_code_name(why->code) : sqlstate,
              envelope == NULL ? ",?" : "");
     note(text);
@@ -174,7 +174,7 @@ static void begin(size_t count, size_t rubbish)
                                                        .subsystem = "billing",
                                                        .batch_max = EVENTS_MAX,
                                                        .on_decided = on_decided,
-                                                       .on_dead = on_dead,
+                                                       .on_failed = on_failed,
                                                        .on_progress = on_progress,
                                                        .on_finished = on_finished },
                             &err);
@@ -231,14 +231,14 @@ CLAIM(runner__what_the_inbox_knows_is_a_duplicate)
     end();
 }
 
-CLAIM(runner__a_message_that_cannot_be_read_is_dead_before_any_transaction)
+CLAIM(runner__a_message_that_cannot_be_read_has_failed_before_any_transaction)
 {
     begin(3, 2);
-    CU_ASSERT_STRING_EQUAL(trace, "2:dead(event.malformed,?) ");
+    CU_ASSERT_STRING_EQUAL(trace, "2:failed(event.malformed,?) ");
     CU_ASSERT_EQUAL(link_state.claimed, 2);
     answer(NULL, SL_E_NONE, 2);
     answer(NULL, SL_E_NONE, 0);
-    CU_ASSERT_STRING_EQUAL(trace, "2:dead(event.malformed,?) 1:ignored 3:ignored finished ");
+    CU_ASSERT_STRING_EQUAL(trace, "2:failed(event.malformed,?) 1:ignored 3:ignored finished ");
     end();
 }
 
@@ -246,7 +246,7 @@ CLAIM(runner__nothing_but_rubbish_needs_no_database)
 {
     begin(1, 1);
     CU_ASSERT_PTR_NULL(link_state.on_done);
-    CU_ASSERT_STRING_EQUAL(trace, "1:dead(event.malformed,?) finished ");
+    CU_ASSERT_STRING_EQUAL(trace, "1:failed(event.malformed,?) finished ");
     end();
 }
 
@@ -304,7 +304,7 @@ CLAIM(runner__the_guilty_event_is_found_and_its_neighbours_are_applied)
     CU_ASSERT_EQUAL(link_state.claimed, 1); /* 4 */
     answer(NULL, SL_E_NONE, 1);
     answer(NULL, SL_E_NONE, 0);
-    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored 3:dead(22003) 4:ignored finished ");
+    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored 3:failed(22003) 4:ignored finished ");
     end();
 }
 

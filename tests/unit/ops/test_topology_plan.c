@@ -119,7 +119,7 @@ CLAIM(topology_plan__every_exchange_but_the_last_resort_has_it_as_alternate)
         check_arguments(&fixture, SL_AMQP_DECLARE_EXCHANGE, declare->name,
                         is_last_resort ? "" : "alternate-exchange=sluice.unrouted");
     }
-    CU_ASSERT_EQUAL(exchanges, 4 + OPS_DELAY_LEVELS);
+    CU_ASSERT_EQUAL(exchanges, 4 + SL_DELAY_LEVELS);
     CU_ASSERT_STRING_EQUAL(find(&fixture, SL_AMQP_DECLARE_EXCHANGE, "sluice.events")->type,
                            "topic");
     CU_ASSERT_STRING_EQUAL(find(&fixture, SL_AMQP_DECLARE_EXCHANGE, "sluice.parked")->type,
