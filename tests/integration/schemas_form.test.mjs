@@ -53,7 +53,7 @@ function resolve(document, ref) {
 
 test('the exchanges are those of topology.def', () => {
   const declared = [...schemaText('topology.def').matchAll(/^TOPOLOGY_EXCHANGE\("([^"]+)", "([^"]+)"/gm)].map(([, name, type]) => `${name} ${type}`);
-  const described = Object.values(asyncapi.channels).map(({ bindings: { amqp } }) => amqp.exchange).filter(Boolean);
+  const described = Object.values(asyncapi.channels).map(({ bindings: { amqp } }) => amqp.exchange).filter((exchange) => exchange && !/^sluice\.delay\.[01]\d$/.test(exchange.name)); // the levels are made by number
   assert.deepEqual(described.map(({ name, type }) => `${name} ${type}`).sort(), declared.sort());
 });
 
