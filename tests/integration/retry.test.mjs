@@ -109,8 +109,9 @@ test('a message that a stranger republished with its death headers is retried al
 });
 
 test('while the way to the delays is broken nothing is acknowledged, and it goes on when the way is there', async () => {
-  const confirms = await connection.createChannel();
-  for (const queue of ['sluice.unrouted', 'sluice.delay.00', 'sluice.delay.01']) await confirms.deleteQueue(queue);
+  const channel = await connection.createChannel();
+  await channel.unbindQueue('sluice.unrouted', 'sluice.unrouted', '');
+  for (const level of [0, 1]) await channel.unbindQueue(`sluice.delay.0${level}`, `sluice.delay.0${level}`, `${'*.'.repeat(19 - level)}1.#`);
   await send(subscription('sub_blocked', 'cus_blocked'));
   await until('the publish is said to have failed', () => lines('consumer.republish_failed').some((line) => line.event_id === 'evt_sub_blocked'));
   assert.equal(await stack.value("SELECT count(*) FROM sluice_dead_letter WHERE event_id = 'evt_sub_blocked'"), '0');
