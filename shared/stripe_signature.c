@@ -169,6 +169,12 @@ const char *sl_stripe_secret_objection(struct sl_span secret)
     if (secret.bytes < SECRET_BYTES_MIN) {
         return "is shorter than 24 bytes; a signing secret looks like whsec_ and 32 more";
     }
+    static const char *const api_keys[] = { "sk_", "rk_", "pk_" };
+    for (size_t i = 0; i < SL_COUNT(api_keys); i++) {
+        if (sl_span_starts_with(secret, api_keys[i])) {
+            return "is an API key; the endpoint's signing secret begins with whsec_";
+        }
+    }
     struct sl_span rest = secret;
     if (sl_span_starts_with(secret, SECRET_PREFIX)) {
         size_t prefix_bytes = sizeof SECRET_PREFIX - 1;

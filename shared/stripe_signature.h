@@ -44,7 +44,7 @@ enum sl_signature_verdict sl_stripe_verify(const struct sl_stripe_check *check,
 bool sl_stripe_sign(struct sl_hmac_key *key, int64_t at_s, struct sl_span body,
                     char out_header[SL_STRIPE_HEADER_BYTES]) SL_MUST;
 
-/* Why a secret must not be used: NULL when it is fine. Under 24 bytes, white space inside, a placeholder (< 8 distinct bytes after
+/* Why a secret must not be used: NULL when it is fine. Under 24 bytes, white space inside, an API key, a placeholder (< 8 distinct bytes after
  * the prefix). The text never contains the secret. */
 const char *sl_stripe_secret_objection(struct sl_span secret);
 
