@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ops/input.h"
-
 #define MISTAKES_BYTES_MAX 8192u
 
 static const struct sl_conf_key keys[] = {
@@ -136,57 +134,4 @@ bool ops_address_from_listen(const char *listen, char out_url[OPS_URL_BYTES])
     }
     snprintf(out_url, OPS_URL_BYTES, "http://%.*s%s", SL_SPAN_ARGS(host), colon);
     return true;
-}
-
-bool ops_secrets_open(const struct ops_address *address, const char *file, struct ops_secrets *out,
-                      struct sl_err *err)
-{
-    *out = (struct ops_secrets){ 0 };
-    if (file != NULL) {
-        SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
-        sl_buf_init(&text, OPS_SECRETS_BYTES_MAX);
-        if (!ops_input_read(file, &text, err)) {
-            return false;
-        }
-        out->text = strndup(text.data == NULL ? "" : text.data, text.used_bytes);
-        if (text.data != NULL) {
-            explicit_bzero(text.data, text.used_bytes);
-        }
-        out->origin = file;
-        size_t bytes = out->text == NULL ? 0 : strlen(out->text);
-        while (bytes > 0 && strchr("\r\n", out->text[bytes - 1]) != NULL) {
-            out->text[--bytes] = '\0';
-        }
-    } else if (address->settings.stripe_secrets != NULL) {
-        out->text = strdup(address->settings.stripe_secrets);
-        out->origin = "STRIPE_WEBHOOK_SECRET";
-    } else {
-        const char *value = ops_stack_get(&address->stack, "STRIPE_WEBHOOK_SECRET");
-        out->text = value == NULL ? NULL : strdup(value);
-        out->origin = "the local stack";
-    }
-    struct sl_span rest = sl_span_of(out->text);
-    struct sl_span item = { 0 };
-    while (out->count < SL_STRIPE_SECRETS_MAX && sl_span_split(&rest, ',', &item)) {
-        if (item.bytes > 0) {
-            out->items[out->count++] = item;
-        }
-    }
-    if (out->count == 0) {
-        return sl_fail(err, SL_E_CONFIG,
-                       file != NULL ? "%s holds no secret"
-                                    : "no signing secret is known: set STRIPE_WEBHOOK_SECRET, give "
-                                      "--secret-file, or run `sluice dev`",
-                       file);
-    }
-    return true;
-}
-
-void ops_secrets_done(struct ops_secrets *secrets)
-{
-    if (secrets->text != NULL) {
-        explicit_bzero(secrets->text, strlen(secrets->text));
-        free(secrets->text);
-    }
-    *secrets = (struct ops_secrets){ 0 };
 }

@@ -1,5 +1,5 @@
 /*
- * address - where the broker, the publisher, the consumer and the signing secrets are.
+ * address - where the broker, the publisher and the consumer are.
  *
  * Order: flag, environment (and SLUICE_CONFIG file, and <NAME>_FILE), the running local stack, the default of a lone machine.
  * An address of the local stack is never mixed with a broker of elsewhere: the management interface is taken from where the broker was.
@@ -11,10 +11,8 @@
 
 #include "ops/stack.h"
 #include "shared/conf.h"
-#include "shared/stripe_signature.h"
 
 #define OPS_URL_BYTES         512u
-#define OPS_SECRETS_BYTES_MAX 4096u
 #define OPS_DEFAULT_PUBLISHER "http://127.0.0.1:8080"
 #define OPS_DEFAULT_CONSUMER  "http://127.0.0.1:9464"
 #define OPS_WEBHOOK_PATH      "/webhooks/stripe"
@@ -47,18 +45,5 @@ bool ops_address_consumer(const struct ops_address *address, const char *flag,
 
 /* "0.0.0.0:8080", ":8080" or "[::]:8080" as the URL that reaches it from here. False when it is no host:port. */
 bool ops_address_from_listen(const char *listen, char out_url[OPS_URL_BYTES]);
-
-/* Signing secrets, wiped by done. */
-struct ops_secrets {
-    char *text; /* owned */
-    const char
-        *origin; /* "STRIPE_WEBHOOK_SECRET", "the local stack" or the file's name; borrowed */
-    struct sl_span items[SL_STRIPE_SECRETS_MAX];
-    size_t count;
-};
-/* From the file (may be NULL), else environment, else local stack. At least one, or SL_E_CONFIG. */
-bool ops_secrets_open(const struct ops_address *address, const char *file, struct ops_secrets *out,
-                      struct sl_err *err) SL_MUST;
-void ops_secrets_done(struct ops_secrets *secrets);
 
 #endif

@@ -49,22 +49,31 @@ static const struct ops_command commands[] = {
                  "sluice trigger all --url http://127.0.0.1:8080 -o json",
       .run = ops_trigger },
     { .name = "sign",
-      .purpose = "sign a body the way Stripe does",
+      .purpose = "sign a body the way a source does",
       .usage =
           "  [FILE]            the body; - or nothing: standard input\n"
-          "  --secret-file F   signing secret; default: STRIPE_WEBHOOK_SECRET, the local stack\n"
+          "  --source NAME     a source of SLUICE_SOURCES, or stripe (default), standard-webhooks, github,\n"
+          "                    shopify\n"
+          "  --id ID           the message's id, where the scheme signs one\n"
+          "  --secret-file F   signing secret; default: the source's variable (STRIPE_WEBHOOK_SECRET), the\n"
+          "                    local stack\n"
           "  --at SECONDS      sign as of then (Unix time; default: now)\n" OUTPUT_USAGE,
       .example =
           "sluice sign body.json\n"
+          "sluice sign body.json --source github\n"
           "curl -H \"Stripe-Signature: $(sluice sign body.json)\" --data-binary @body.json URL",
       .run = ops_sign },
     { .name = "verify",
       .purpose = "judge a signature, and say why it fails",
       .usage =
           "  [FILE]            the body as received; - or nothing: standard input\n"
-          "  --header VALUE    what the Stripe-Signature header said\n"
-          "  --secret-file F   signing secrets, comma separated; default: STRIPE_WEBHOOK_SECRET, the\n"
-          "                    local stack\n"
+          "  --source NAME     a source of SLUICE_SOURCES, or stripe (default), standard-webhooks, github,\n"
+          "                    shopify\n"
+          "  --header VALUE    what the signature's header said (Stripe-Signature, …)\n"
+          "  --timestamp VALUE what the timestamp's header said, where the scheme has one\n"
+          "  --id VALUE        what the id's header said, where the scheme has one\n"
+          "  --secret-file F   signing secrets, comma separated; default: the source's variable\n"
+          "                    (STRIPE_WEBHOOK_SECRET), the local stack\n"
           "  --now SECONDS     judge the age as of then (Unix time; default: now)\n"
           "  --tolerance D     greatest age, and lead (300s)\n"
           "  --explain         also show what was compared\n" OUTPUT_USAGE

@@ -10,6 +10,7 @@
 #include "ops/commands.h"
 #include "ops/flags.h"
 #include "ops/sample.h"
+#include "ops/secrets.h"
 #include "ops/trigger_tell.h"
 #include "ops/volley.h"
 #include "shared/clock.h"
@@ -203,7 +204,7 @@ static bool make_key(struct run *run, const struct ops_address *address, struct 
         return run->key != NULL;
     }
     SL_DONE(ops_secrets_done) struct ops_secrets secrets = { 0 };
-    if (!ops_secrets_open(address, run->wish->secret_file, &secrets, err)) {
+    if (!ops_secrets_open(address, OPS_STRIPE_SECRET, run->wish->secret_file, &secrets, err)) {
         return false;
     }
     run->key = sl_hmac_key_new(secrets.items[0], err);

@@ -1,21 +1,19 @@
 #include "ops/verify_explain.h"
 
 #include "ops/json_shape.h"
-#include "shared/units.h"
 
 #define TOLERANCE_S      (INT64_C(1) << 50) /* only the bytes are asked about here */
 #define SECRET_BYTES_MAX 512u
-#define HEADER_ENTRIES   64u
-#define TIME_DIGITS_MAX  12u
-#define MILLIS_DIGITS    13u
 #define SHAPES_ROOM      16u /* a body written with indentation can be this many times as long */
 
 enum secret_form {
     SECRET_AS_GIVEN,
     SECRET_TRIMMED,
     SECRET_UNQUOTED,
+    SECRET_LITERAL,
     SECRET_BARE,
     SECRET_DECODED,
+    SECRET_HEX_DECODED,
     SECRET_FORMS
 };
 
@@ -28,12 +26,17 @@ static const struct {
                          "The secret has white space around it; without that it matches." },
     [SECRET_UNQUOTED] = { "unquoted",
                           "The secret has quotation marks around it; without them it matches." },
+    [SECRET_LITERAL] = { "literal",
+                         "The signature was made with the secret's text, whsec_ included, as Stripe does. This "
+                         "source's scheme signs with the base64-decoded secret." },
     [SECRET_BARE] = { "without_prefix",
-                      "The signature was made with the secret without its whsec_ prefix. Stripe signs "
-                      "with the whole text, prefix included." },
+                      "The signature was made with the secret's text without its whsec_ prefix." },
     [SECRET_DECODED] = { "base64_decoded",
                          "The signature was made with the base64-decoded secret, as Standard Webhooks "
-                         "does. Stripe signs with the text itself." },
+                         "does. This source's scheme signs with the text itself." },
+    [SECRET_HEX_DECODED] = { "hex_decoded",
+                             "The signature was made with the bytes that the secret spells in hex; this "
+                             "source's scheme signs with the text itself." },
 };
 
 enum body_form {
@@ -80,90 +83,98 @@ static const struct {
                          REWRITTEN "indented by two spaces, with line ends in empty containers." },
 };
 
-static bool make_secret(struct sl_span secret, enum secret_form form, char *out, size_t *out_bytes);
+static struct sl_hmac_key *make_key(const struct sl_scheme *scheme, struct sl_span secret,
+                                    enum secret_form form);
+static struct sl_span unquoted(struct sl_span text);
 static bool decode_base64(struct sl_span text, char *out, size_t *out_bytes);
 static bool make_body(struct sl_span body, enum body_form form, struct sl_buf *out);
 static bool replace_line_ends(struct sl_span body, const char *line_end, struct sl_buf *out);
 static struct sl_span without_line_ends(struct sl_span body);
 
-bool ops_verify_explain(const struct sl_span *secrets, size_t secret_count, struct sl_span header,
-                        struct sl_span body, struct ops_explanation *out, struct sl_err *err)
+bool ops_verify_explain(const struct sl_scheme *scheme, const struct sl_span *secrets,
+                        size_t secret_count, const struct sl_signed *what,
+                        struct ops_explanation *out, struct sl_err *err)
 {
     *out = (struct ops_explanation){ 0 };
     SL_DONE(sl_buf_done) struct sl_buf changed = { 0 };
-    sl_buf_init(&changed, (body.bytes + 1024u) * SHAPES_ROOM);
+    sl_buf_init(&changed, (what->body.bytes + 1024u) * SHAPES_ROOM);
     for (size_t form = 0; form < BODY_FORMS; form++) {
         sl_buf_reset(&changed);
-        if (!make_body(body, (enum body_form)form, &changed)) {
+        if (!make_body(what->body, (enum body_form)form, &changed)) {
             continue;
         }
+        struct sl_signed tried = *what;
+        tried.body = sl_buf_span(&changed);
         for (size_t i = 0; i < secret_count * SECRET_FORMS; i++) {
-            char bytes[SECRET_BYTES_MAX];
-            size_t count = sizeof bytes;
             enum secret_form how = (enum secret_form)(i % SECRET_FORMS);
-            if (!make_secret(secrets[i / SECRET_FORMS], how, bytes, &count)) {
+            SL_AUTO(sl_hmac_key_free)
+            struct sl_hmac_key *key = make_key(scheme, secrets[i / SECRET_FORMS], how);
+            const struct sl_stripe_check check = { .keys = &key,
+                                                   .key_count = 1,
+                                                   .tolerance_s = TOLERANCE_S };
+            if (key == NULL ||
+                sl_scheme_verify(scheme, &check, &tried, NULL) != SL_SIGNATURE_VALID) {
                 continue;
             }
-            SL_AUTO(sl_hmac_key_free)
-            struct sl_hmac_key *key = sl_hmac_key_new(sl_span_make(bytes, count), err);
-            explicit_bzero(bytes, sizeof bytes);
-            if (key == NULL) {
-                return false;
-            }
-            struct sl_stripe_check check = { .keys = &key,
-                                             .key_count = 1,
-                                             .tolerance_s = TOLERANCE_S };
-            if (sl_stripe_verify(&check, header, sl_buf_span(&changed), NULL) ==
-                SL_SIGNATURE_VALID) {
-                *out = (struct ops_explanation){ .is_found = true,
-                                                 .secret = i / SECRET_FORMS,
-                                                 .secret_id = secret_forms[how].id,
-                                                 .secret_is = secret_forms[how].is,
-                                                 .body_id = body_forms[form].id,
-                                                 .body_is = body_forms[form].is };
-                return true;
-            }
+            *out = (struct ops_explanation){ .is_found = true,
+                                             .secret = i / SECRET_FORMS,
+                                             .secret_id = secret_forms[how].id,
+                                             .secret_is = secret_forms[how].is,
+                                             .body_id = body_forms[form].id,
+                                             .body_is = body_forms[form].is };
+            return true;
         }
     }
-    return true;
+    return sl_buf_ok(&changed) || sl_fail(err, SL_E_MEMORY, "no memory for a changed body");
 }
 
-/* False when the form is no different from the secret as it was given. */
-static bool make_secret(struct sl_span secret, enum secret_form form, char *out, size_t *out_bytes)
+/* NULL when the secret has no such form, or the form is no different from the secret as it was given. */
+static struct sl_hmac_key *make_key(const struct sl_scheme *scheme, struct sl_span secret,
+                                    enum secret_form form)
 {
-    struct sl_span made = secret;
+    struct sl_err err = { 0 };
     struct sl_span trimmed = sl_span_trim(secret);
+    struct sl_span bare = sl_span_starts_with(trimmed, "whsec_")
+                              ? sl_span_make(trimmed.data + 6, trimmed.bytes - 6)
+                              : trimmed;
+    char bytes[SECRET_BYTES_MAX];
+    size_t count = sizeof bytes;
+    bool is_made = false;
     switch (form) {
     case SECRET_AS_GIVEN:
-        break;
+        return sl_scheme_key_new(scheme, secret, &err);
     case SECRET_TRIMMED:
-        made = trimmed;
-        break;
+        return sl_span_eq(trimmed, secret) ? NULL : sl_scheme_key_new(scheme, trimmed, &err);
     case SECRET_UNQUOTED:
-        if (trimmed.bytes > 2 && strchr("\"'", trimmed.data[0]) != NULL &&
-            trimmed.data[trimmed.bytes - 1] == trimmed.data[0]) {
-            made = sl_span_trim(sl_span_make(trimmed.data + 1, trimmed.bytes - 2));
-        }
-        break;
+        trimmed = unquoted(trimmed);
+        return trimmed.data == NULL ? NULL : sl_scheme_key_new(scheme, trimmed, &err);
+    case SECRET_LITERAL:
+        return scheme->has_encoded_secret ? sl_hmac_key_new(trimmed, &err) : NULL;
     case SECRET_BARE:
+        return bare.bytes == trimmed.bytes || bare.bytes == 0 ? NULL : sl_hmac_key_new(bare, &err);
     case SECRET_DECODED:
-        if (sl_span_starts_with(trimmed, "whsec_")) {
-            made = sl_span_make(trimmed.data + 6, trimmed.bytes - 6);
-        }
+        is_made = !scheme->has_encoded_secret && decode_base64(bare, bytes, &count);
+        break;
+    case SECRET_HEX_DECODED:
+        count = bare.bytes / 2;
+        is_made =
+            count > 0 && count <= sizeof bytes && sl_hex_decode(bare, (uint8_t *)bytes, count);
         break;
     case SECRET_FORMS:
-        return false;
+        break;
     }
-    if (form == SECRET_DECODED) {
-        return decode_base64(made, out, out_bytes);
-    }
-    if ((form != SECRET_AS_GIVEN && sl_span_eq(made, secret)) || made.bytes == 0 ||
-        made.bytes > *out_bytes) {
-        return false;
-    }
-    memcpy(out, made.data, made.bytes);
-    *out_bytes = made.bytes;
-    return true;
+    struct sl_hmac_key *key = is_made ? sl_hmac_key_new(sl_span_make(bytes, count), &err) : NULL;
+    explicit_bzero(bytes, sizeof bytes);
+    return key;
+}
+
+/* Absent when there are no quotation marks around it. */
+static struct sl_span unquoted(struct sl_span text)
+{
+    bool is_quoted = text.bytes > 2 && (text.data[0] == '"' || text.data[0] == '\'') &&
+                     text.data[text.bytes - 1] == text.data[0];
+    return is_quoted ? sl_span_trim(sl_span_make(text.data + 1, text.bytes - 2))
+                     : (struct sl_span){ NULL, 0 };
 }
 
 /* Both alphabets, with or without padding. */
@@ -268,64 +279,4 @@ static struct sl_span without_line_ends(struct sl_span body)
         body.bytes--;
     }
     return body;
-}
-
-const char *ops_verify_header_fault(struct sl_span header)
-{
-    struct sl_span trimmed = sl_span_trim(header);
-    if (trimmed.bytes == 0) {
-        return "There is no Stripe-Signature header.";
-    }
-    if (sl_span_starts_with(trimmed, "v1,")) {
-        return "This is a Standard Webhooks signature (webhook-signature), not Stripe's.";
-    }
-    if (sl_span_starts_with(trimmed, "sha256=")) {
-        return "This is a signature of GitHub's form, not Stripe's.";
-    }
-    if (trimmed.bytes > 16 && strncasecmp(trimmed.data, "Stripe-Signature", 16) == 0) {
-        return "The header's name is part of what was given; give only what follows the colon.";
-    }
-    size_t times = 0;
-    size_t signatures = 0;
-    struct sl_span time = { 0 };
-    struct sl_span rest = trimmed;
-    struct sl_span entry = { 0 };
-    for (size_t i = 0; i < HEADER_ENTRIES && sl_span_split(&rest, ',', &entry); i++) {
-        entry = sl_span_trim(entry);
-        if (sl_span_starts_with(entry, "t=")) {
-            times++;
-            time = sl_span_make(entry.data + 2, entry.bytes - 2);
-        }
-        signatures += sl_span_starts_with(entry, "v1=") ? 1 : 0;
-    }
-    int64_t ignored = 0;
-    if (times == 0) {
-        return "The header has no time (t=…).";
-    }
-    if (times > 1) {
-        return "The header has more than one time (t=…): two headers were joined.";
-    }
-    if (time.bytes == MILLIS_DIGITS && sl_units_decimal(time, MILLIS_DIGITS, &ignored)) {
-        return "The header's time is in milliseconds; Stripe signs seconds.";
-    }
-    if (!sl_units_decimal(time, TIME_DIGITS_MAX, &ignored)) {
-        return "The header's time is not a number of seconds.";
-    }
-    if (signatures == 0) {
-        return "The header has no v1 signature; other schemes prove nothing.";
-    }
-    return "The header has too many signatures, or is too long.";
-}
-
-bool ops_verify_header_time(struct sl_span header, int64_t *out_s)
-{
-    struct sl_span entry = { 0 };
-    while (sl_span_split(&header, ',', &entry)) {
-        entry = sl_span_trim(entry);
-        if (sl_span_starts_with(entry, "t=")) {
-            return sl_units_decimal(sl_span_make(entry.data + 2, entry.bytes - 2), TIME_DIGITS_MAX,
-                                    out_s);
-        }
-    }
-    return false;
 }

@@ -10,7 +10,7 @@
 #define OPS_VERIFY_EXPLAIN_H
 
 #include "shared/err.h"
-#include "shared/stripe_signature.h"
+#include "shared/scheme.h"
 
 struct ops_explanation {
     bool is_found;
@@ -22,14 +22,8 @@ struct ops_explanation {
 };
 
 /* False only without memory or when the cryptography fails. */
-bool ops_verify_explain(const struct sl_span *secrets, size_t secret_count, struct sl_span header,
-                        struct sl_span body, struct ops_explanation *out,
-                        struct sl_err *err) SL_MUST;
-
-/* What is wrong with the form of a header that the check calls malformed or missing; never NULL. */
-const char *ops_verify_header_fault(struct sl_span header);
-
-/* The time a header claims; false when there is none that can be read. */
-bool ops_verify_header_time(struct sl_span header, int64_t *out_s);
+bool ops_verify_explain(const struct sl_scheme *scheme, const struct sl_span *secrets,
+                        size_t secret_count, const struct sl_signed *what,
+                        struct ops_explanation *out, struct sl_err *err) SL_MUST;
 
 #endif

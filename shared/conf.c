@@ -237,12 +237,18 @@ static void read_key(const struct sl_conf_key *key, const struct sl_conf_source 
     free(text);
 }
 
+char *sl_conf_secret(const struct sl_conf_source *source, const char *name, struct sl_buf *mistakes)
+{
+    const struct sl_conf_key key = { .type = SL_CONF_SECRET, .env = name };
+    return find_value(&key, source, mistakes);
+}
+
 /* A copy the caller frees; NULL when unset and without a fallback. */
 static char *find_value(const struct sl_conf_key *key, const struct sl_conf_source *source,
                         struct sl_buf *mistakes)
 {
     const char *direct = sl_conf_lookup(source, key->env);
-    char file_name[96];
+    char file_name[128];
     snprintf(file_name, sizeof file_name, "%s_FILE", key->env);
     bool may_be_file = key->type == SL_CONF_TEXT || key->type == SL_CONF_SECRET;
     const char *path = sl_conf_lookup(source, file_name);

@@ -79,6 +79,13 @@ void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder);
 /* The value of a name in environment or file; NULL when unset. Empty counts as unset. */
 const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name);
 
+/*
+ * The value of a secret whose name is itself a value, or what is in the file that <NAME>_FILE names. A copy, which the caller wipes and frees; NULL when
+ * it is unset, or after a mistake was said.
+ */
+char *sl_conf_secret(const struct sl_conf_source *source, const char *name,
+                     struct sl_buf *mistakes) SL_MUST;
+
 /* Appends the table of keys for --help. */
 void sl_conf_help(const struct sl_conf_key *keys, size_t count, struct sl_buf *out);
 

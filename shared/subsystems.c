@@ -1,11 +1,10 @@
 #include "shared/subsystems.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/ini.h"
 #include "shared/nearest.h"
 #include "shared/subsystem_rules.h"
@@ -30,7 +29,6 @@ static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t 
 static void complain_of_key(const struct sl_value_place *place, struct sl_span key);
 static void end_section(struct reading *reading);
 static bool is_name(struct sl_span name);
-static bool read_file(const char *path, struct sl_buf *out);
 
 void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsystems *out,
                          struct sl_buf *mistakes)
@@ -172,29 +170,12 @@ void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_sub
     *out = (struct sl_subsystems){ 0 };
     SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
     sl_buf_init(&text, FILE_BYTES_MAX);
-    if (!read_file(path, &text)) {
+    if (!sl_file_read(path, &text)) {
         sl_buf_printf(mistakes, "SLUICE_SUBSYSTEMS: cannot read %s: %s\n", path,
                       sl_buf_ok(&text) ? strerror(errno) : "larger than 256 KiB");
         return;
     }
     sl_subsystems_parse(sl_buf_span(&text), path, out, mistakes);
-}
-
-static bool read_file(const char *path, struct sl_buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    char piece[4096];
-    ssize_t bytes = 0;
-    while ((bytes = read(fd, piece, sizeof piece)) > 0 &&
-           sl_buf_append(out, piece, (size_t)bytes)) {
-    }
-    int failed = errno;
-    close(fd);
-    errno = failed;
-    return bytes == 0;
 }
 
 const struct sl_subsystem *sl_subsystems_find(const struct sl_subsystems *subsystems,

@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "ops/json_shape.h"
+#include "ops/verify_header.h"
 #include "tests/support/claims.h"
 
-#define SECRET "whsec_c2x1aWNlLXNhbXBsZS1zZWNyZXQtMDE="
-#define BODY   "{\n  \"id\": \"evt_1\",\n  \"list\": [],\n  \"n\": [\n    1,\n    2.50\n  ]\n}"
-#define NOW_S  1790000000
+#define SECRET_BARE "c2x1aWNlLXNhbXBsZS1zZWNyZXQtMDE="
+#define SECRET      "whsec_" SECRET_BARE
+#define BODY        "{\n  \"id\": \"evt_1\",\n  \"list\": [],\n  \"n\": [\n    1,\n    2.50\n  ]\n}"
+#define NOW_S       1790000000
 
 static void sign(struct sl_span secret, const char *body, char header[SL_STRIPE_HEADER_BYTES])
 {
@@ -21,9 +23,13 @@ static struct ops_explanation explain(const char *secret, const char *header, co
 {
     struct ops_explanation why = { 0 };
     struct sl_err err = { 0 };
+    struct sl_scheme scheme = { 0 };
+    CU_ASSERT_TRUE(sl_scheme_preset(SL_SPAN_LITERAL("stripe"), &scheme));
     struct sl_span secrets[] = { sl_span_of("another_secret_that_is_not_it"), sl_span_of(secret) };
-    CU_ASSERT_TRUE(
-        ops_verify_explain(secrets, 2, sl_span_of(header), sl_span_of(body), &why, &err));
+    CU_ASSERT_TRUE(ops_verify_explain(
+        &scheme, secrets, 2,
+        &(struct sl_signed){ .signature = sl_span_of(header), .body = sl_span_of(body) }, &why,
+        &err));
     return why;
 }
 
@@ -77,25 +83,84 @@ CLAIM(verify_explain__does_not_guess_when_the_contents_differ)
 }
 
 static const struct {
+    const char *scheme;
     const char *header;
+    const char *time;
     const char *said;
 } headers[] = {
-    { "", "no Stripe-Signature header" },
-    { "v1,abcd=", "Standard Webhooks" },
-    { "sha256=00", "GitHub" },
-    { "Stripe-Signature: t=1,v1=00", "header's name" },
-    { "v1=00", "no time" },
-    { "t=1,t=2,v1=00", "more than one time" },
-    { "t=1790000000123,v1=00", "milliseconds" },
-    { "t=soon,v1=00", "not a number" },
-    { "t=1,v0=00", "no v1 signature" },
+    { "stripe", "", NULL, "no Stripe-Signature header" },
+    { "stripe", "v1,abcd=", NULL, "Standard Webhooks" },
+    { "stripe", "sha256=00", NULL, "GitHub" },
+    { "stripe", "Stripe-Signature: t=1,v1=00", NULL, "header's name" },
+    { "stripe", "\"t=1,v1=00\"", NULL, "quotation marks" },
+    { "stripe", "t%3D1%2Cv1%3D00", NULL, "URL-encoded" },
+    { "stripe", "t=1,\n v1=00", NULL, "broken into lines" },
+    { "stripe", "v1=00", NULL, "no time" },
+    { "stripe", "t=1,t=2,v1=00", NULL, "more than one time" },
+    { "stripe", "t=1790000000123,v1=00", NULL, "milliseconds" },
+    { "stripe", "t=soon,v1=00", NULL, "not a number" },
+    { "stripe", "t=1,v0=00", NULL, "no v1 signature" },
+    { "standard-webhooks", "v1,abcd=", NULL, "no webhook-timestamp header" },
+    { "standard-webhooks", "v1,abcd=", "1790000000123", "milliseconds" },
+    { "standard-webhooks", "v2,abcd=", "1790000000", "no v1 signature" },
+    { "standard-webhooks", "t=1,v1=00", "1790000000", "Stripe's form" },
+    { "github", "sha1=00", NULL, "SHA-1" },
+    { "github", "sha256=00", NULL, "64 hex digits" },
+    { "github", "00", NULL, "does not begin" },
+    { "shopify", "abcd", NULL, "base64 text of 32 bytes" },
 };
 
 CLAIM(verify_explain__says_what_is_wrong_with_a_header)
 {
     for (size_t i = 0; i < SL_COUNT(headers); i++) {
-        const char *said = ops_verify_header_fault(sl_span_of(headers[i].header));
-        CU_ASSERT_PTR_NOT_NULL(strstr(said, headers[i].said));
+        struct sl_scheme scheme = { 0 };
+        char said[OPS_FAULT_BYTES];
+        CU_ASSERT_TRUE(sl_scheme_preset(sl_span_of(headers[i].scheme), &scheme));
+        ops_verify_header_fault(&scheme,
+                                &(struct sl_signed){ .signature = sl_span_of(headers[i].header),
+                                                     .time = sl_span_of(headers[i].time),
+                                                     .id = SL_SPAN_LITERAL("msg_1") },
+                                said);
+        if (strstr(said, headers[i].said) == NULL) {
+            printf("row %zu: %s\n", i, said);
+            CU_FAIL("said something else");
+        }
+    }
+}
+
+CLAIM(verify_explain__knows_how_secrets_of_other_schemes_are_taken_wrongly)
+{
+    static const struct {
+        const char *scheme;
+        const char *key; /* what the sender signed with */
+        const char *id;
+    } rows[] = {
+        { "standard-webhooks", SECRET, "literal" },
+        { "standard-webhooks", SECRET_BARE, "without_prefix" },
+        { "github", "sluice-sample-secret-01", "base64_decoded" },
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        struct sl_scheme scheme = { 0 };
+        struct sl_err err = { 0 };
+        CU_ASSERT_TRUE(sl_scheme_preset(sl_span_of(rows[i].scheme), &scheme));
+        SL_AUTO(sl_hmac_key_free)
+        struct sl_hmac_key *key = sl_hmac_key_new(sl_span_of(rows[i].key), &err);
+        struct sl_scheme_field fields[SL_SCHEME_FIELDS_MAX];
+        size_t count = 0;
+        CU_ASSERT_TRUE_FATAL(sl_scheme_sign(&scheme, key, NOW_S, SL_SPAN_LITERAL("msg_1"),
+                                            SL_SPAN_LITERAL(BODY), fields, &count));
+        struct ops_explanation why = { 0 };
+        struct sl_span secret = SL_SPAN_LITERAL(SECRET);
+        CU_ASSERT_TRUE(
+            ops_verify_explain(&scheme, &secret, 1,
+                               &(struct sl_signed){ .signature = sl_span_of(fields[0].value),
+                                                    .time = SL_SPAN_LITERAL("1790000000"),
+                                                    .id = SL_SPAN_LITERAL("msg_1"),
+                                                    .body = SL_SPAN_LITERAL(BODY "\n") },
+                               &why, &err));
+        CU_ASSERT_TRUE_FATAL(why.is_found);
+        CU_ASSERT_STRING_EQUAL(why.secret_id, rows[i].id);
+        CU_ASSERT_STRING_EQUAL(why.body_id, "without_line_end");
     }
 }
 
