@@ -32,10 +32,10 @@ bool sl_health_answer(const struct sl_health *health, struct sl_http_request *re
         if (routes[i].answer == answer_metrics && health->metrics == NULL) {
             return false;
         }
-        if (!sl_span_is(head->method, "GET")) {
+        if (!sl_span_is(head->method, "GET") && !sl_span_is(head->method, "HEAD")) {
             sl_http_reply(request,
                           &(struct sl_http_reply){ .status = 405,
-                                                   .allow = "GET",
+                                                   .allow = "GET, HEAD",
                                                    .body = SL_SPAN_LITERAL("{\"error\":\"method "
                                                                            "not allowed\"}\n") });
             return true;

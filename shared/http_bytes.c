@@ -23,13 +23,13 @@ const unsigned char sl_http_classes[256] = {
     [','] = IN_URI | SL_HTTP_HOST,
     [';'] = IN_URI | SL_HTTP_HOST,
     ['='] = IN_URI | SL_HTTP_HOST,
-    [':'] = IN_URI | SL_HTTP_HOST,
+    [':'] = IN_URI,
     ['@'] = IN_URI,
     ['/'] = IN_URI,
     ['?'] = SL_HTTP_QUERY | SL_HTTP_VALUE,
-    /* Brackets: raw in filters such as created[gte]=, and around IPv6 hosts. */
-    ['['] = SL_HTTP_QUERY | SL_HTTP_VALUE | SL_HTTP_HOST,
-    [']'] = SL_HTTP_QUERY | SL_HTTP_VALUE | SL_HTTP_HOST,
+    /* Brackets: raw in filters such as created[gte]=. */
+    ['['] = SL_HTTP_QUERY | SL_HTTP_VALUE,
+    [']'] = SL_HTTP_QUERY | SL_HTTP_VALUE,
     ['#'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
     ['^'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
     ['`'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,

@@ -30,8 +30,9 @@ static void on_written(struct bufferevent *bev, void *arg);
 static void on_event(struct bufferevent *bev, short what, void *arg);
 static void copy_peer(const struct sockaddr *peer, char out_text[INET6_ADDRSTRLEN]);
 static void discard_input(struct sl_http_conn *conn);
+static void look_at_body(struct sl_http_conn *conn);
 static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *reply,
-                        enum sl_http_connection connection);
+                        enum sl_http_connection connection, bool with_body);
 static bool send_bytes(struct sl_http_conn *conn, struct iovec *parts, int part_count);
 static void finish_answer(struct sl_http_conn *conn);
 static void settle(struct sl_http_conn *conn);
@@ -54,6 +55,7 @@ struct sl_http_conn *sl_http_conn_open(struct sl_http_server *server, int fd,
     }
     conn->server = server;
     conn->bev = bev;
+    conn->counted = sl_http_peers_take(server->peers, peer);
     copy_peer(peer, conn->peer);
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -108,6 +110,10 @@ static void copy_peer(const struct sockaddr *peer, char out_text[INET6_ADDRSTRLE
 {
     const void *address = NULL;
     int family = peer->sa_family;
+    if (family == AF_UNIX) {
+        snprintf(out_text, INET6_ADDRSTRLEN, "local");
+        return;
+    }
     if (family == AF_INET) {
         address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
     } else if (family == AF_INET6) {
@@ -132,6 +138,7 @@ void sl_http_conn_close(struct sl_http_conn *conn)
     }
     bufferevent_free(conn->bev);
     sl_http_server_forget(conn);
+    sl_http_peer_give(conn->counted);
     free(conn);
 }
 
@@ -180,7 +187,7 @@ void sl_http_conn_expire(struct sl_http_conn *conn)
         sl_http_conn_refuse(conn, 408, "head too slow");
         return;
     case SL_HTTP_BODYING:
-        sl_http_conn_refuse(conn, 408, "body too slow");
+        look_at_body(conn);
         return;
     case SL_HTTP_IDLE:
     case SL_HTTP_WRITING:
@@ -192,6 +199,17 @@ void sl_http_conn_expire(struct sl_http_conn *conn)
         break;
     }
     SL_ASSERT(false);
+}
+
+static void look_at_body(struct sl_http_conn *conn)
+{
+    int64_t elapsed_ms = sl_clock_mono_ms() - conn->body_since_ms;
+    if (sl_http_is_body_too_slow(&conn->server->opts.limits, conn->request->body.used_bytes,
+                                 elapsed_ms)) {
+        sl_http_conn_refuse(conn, 408, "body too slow");
+        return;
+    }
+    sl_http_server_move(conn, SL_HTTP_BODYING);
 }
 
 /* The reason stays with us; the client gets the status only. */
@@ -206,9 +224,9 @@ void sl_http_conn_refuse(struct sl_http_conn *conn, int status, const char *why)
     int bytes = snprintf(body, sizeof body, "{\"error\":\"%s\"}", sl_http_status_text(status));
     struct sl_http_reply reply = { .status = status,
                                    .body = sl_span_make(body, (size_t)bytes),
-                                   .retry_after_s = status == 503 ? 1 : 0 };
+                                   .retry_after_s = status == 503 || status == 429 ? 1 : 0 };
     conn->after = SL_HTTP_THEN_LINGER;
-    send_answer(conn, &reply, SL_HTTP_CLOSE);
+    send_answer(conn, &reply, SL_HTTP_CLOSE, true);
     settle(conn);
 }
 
@@ -224,7 +242,9 @@ void sl_http_conn_answer(struct sl_http_conn *conn, const struct sl_http_reply *
     const struct sl_http_head *head = &conn->request->head;
     enum sl_http_connection connection = SL_HTTP_CLOSE;
     bool has_input = sl_http_conn_has_input(conn);
-    if (reply->close || conn->server->is_draining || (!head->keep_alive && has_input)) {
+    bool is_last = reply->close || conn->server->is_draining ||
+                   ++conn->answered >= conn->server->opts.limits.requests_max;
+    if (is_last || (!head->keep_alive && has_input)) {
         conn->after = SL_HTTP_THEN_LINGER; /* the client may be sending still */
     } else if (!head->keep_alive || (conn->peer_is_done && !has_input)) {
         conn->after = SL_HTTP_THEN_CLOSE;
@@ -232,13 +252,15 @@ void sl_http_conn_answer(struct sl_http_conn *conn, const struct sl_http_reply *
         conn->after = SL_HTTP_THEN_KEEP;
         connection = head->minor_version == 0 ? SL_HTTP_KEEP_ALIVE : SL_HTTP_UNSAID;
     }
+    bool is_head = sl_span_is(head->method, "HEAD");
     conn->request = NULL;
-    send_answer(conn, reply, connection);
+    send_answer(conn, reply, connection, !is_head);
     settle(conn);
 }
 
+/* The answer to HEAD tells the length of a body that it does not have (RFC 9110 section 9.3.2). */
 static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *reply,
-                        enum sl_http_connection connection)
+                        enum sl_http_connection connection, bool with_body)
 {
     const struct sl_http_answer_head head = {
         .status = reply->status,
@@ -254,7 +276,7 @@ static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *r
         { .iov_base = bytes, .iov_len = sl_http_render_head(&head, bytes) },
         { .iov_base = (void *)(uintptr_t)reply->body.data, .iov_len = reply->body.bytes },
     };
-    if (!send_bytes(conn, parts, reply->body.bytes > 0 ? 2 : 1)) {
+    if (!send_bytes(conn, parts, with_body && reply->body.bytes > 0 ? 2 : 1)) {
         conn->is_dead = true;
     } else if (has_output(conn)) {
         sl_http_server_move(conn, SL_HTTP_WRITING);

@@ -1,8 +1,8 @@
 /*
  * http_conn - one connection of http_server: bytes in, requests out, one answer back.
  *
- * Private to http_server.c (listener, deadlines, drain), http_conn.c (one connection), http_read.c (its input) and http_request.c.
- * The server owns the listener, the limits, the lists and the clock; a connection owns its
+ * Private to http_server.c (deadlines, drain), http_accept.c (listeners), http_conn.c (one connection), http_read.c (its input) and
+ * http_request.c. The server owns the listener, the limits, the lists and the clock; a connection owns its
  * socket and the request that is being read on it. A request that was handed out belongs to the handler until it is answered, and
  * outlives its connection and its server.
  *
@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "shared/buf.h"
+#include "shared/http_peers.h"
 #include "shared/http_render.h"
 #include "shared/http_server.h"
 
@@ -63,19 +64,26 @@ struct sl_http_conn {
     bool is_paused;    /* not reading: enough is pipelined behind the request with the handler */
     bool peer_is_done; /* the client has closed its sending side */
     int64_t deadline_ms;
-    int64_t received_us; /* first byte of the request being read; 0: none yet */
+    int64_t body_since_ms; /* end of the head */
+    int64_t received_us;   /* first byte of the request being read; 0: none yet */
     int64_t started_us;
+    size_t answered;        /* requests on this connection */
     size_t searched_bytes;  /* of an unfinished head, known to hold no new line end */
     size_t discarded_bytes; /* while lingering */
     char peer[INET6_ADDRSTRLEN];
+    struct sl_http_peer *counted; /* NULL: its address is not counted */
     TAILQ_ENTRY(sl_http_conn) in_phase;
     TAILQ_ENTRY(sl_http_conn) in_ready;
 };
 TAILQ_HEAD(sl_http_conn_list, sl_http_conn);
 
+#define SL_HTTP_LISTENERS_MAX 4u
+
 struct sl_http_server {
     struct sl_http_server_opts opts;
-    struct evconnlistener *listener; /* NULL once draining */
+    struct evconnlistener *listeners[SL_HTTP_LISTENERS_MAX]; /* none once draining */
+    size_t listener_count;
+    struct sl_http_peers *peers;
     struct sl_timer *deadline_timer; /* due at or before the earliest deadline */
     int64_t deadline_timer_ms;       /* INT64_MAX: not armed */
     struct sl_timer *accept_timer;   /* ends a pause of accepting */
@@ -99,6 +107,9 @@ struct sl_http_server {
 /* Takes fd. NULL without memory; fd is then closed. */
 struct sl_http_conn *sl_http_conn_open(struct sl_http_server *server, int fd,
                                        const struct sockaddr *peer) SL_MUST;
+/* Whether a body of this length keeps the least rate, so long after its head. */
+bool sl_http_is_body_too_slow(const struct sl_http_limits *limits, size_t body_bytes,
+                              int64_t elapsed_ms);
 /* Closes at once. A request with the handler goes on without its connection. */
 void sl_http_conn_close(struct sl_http_conn *conn);
 /* Reads and hands out as far as the input goes. May close the connection. */
@@ -126,6 +137,13 @@ const char *sl_http_server_date(struct sl_http_server *server);
 
 /* Arms on_drained when that was the last of it; never calls it from inside. */
 void sl_http_server_look_whether_drained(struct sl_http_server *server);
+
+/* http_accept.c. */
+bool sl_http_accept_listen(struct sl_http_server *server, const char *address,
+                           struct sl_err *err) SL_MUST;
+void sl_http_accept_stop(struct sl_http_server *server);
+/* A timer's callback: the pause is over. */
+void sl_http_accept_again(void *server);
 
 /* http_read.c: one step of taking a request out of the input. True: there may be more to do with the input at hand. */
 bool sl_http_read_step(struct sl_http_conn *conn);

@@ -47,6 +47,7 @@ static const char *note_single(struct sl_http_head *head, enum single which, str
 static void note_connection(struct seen *seen, struct sl_span value);
 static bool read_length(struct sl_span digits, uint64_t *out_length);
 static bool is_host(struct sl_span value);
+static bool is_in_ipv6(char byte);
 
 enum sl_http_parse sl_http_parse_head(struct sl_span bytes, struct sl_http_head *out_head,
                                       size_t *out_used, int *out_status, const char **out_why)
@@ -354,14 +355,38 @@ static bool read_length(struct sl_span digits, uint64_t *out_length)
     return true;
 }
 
+/* A name (no label of it empty) or an address, then perhaps ":" and digits; an IPv6 address stands in brackets. */
 static bool is_host(struct sl_span value)
 {
-    for (size_t i = 0; i < value.bytes; i++) {
-        if (!sl_http_is(value.data[i], SL_HTTP_HOST)) {
+    size_t at = 0;
+    if (value.bytes > 0 && value.data[0] == '[') {
+        at++;
+        while (at < value.bytes && is_in_ipv6(value.data[at])) {
+            at++;
+        }
+        if (at == 1 || at == value.bytes || value.data[at] != ']') {
             return false;
         }
+        at++;
+    } else {
+        while (at < value.bytes && sl_http_is(value.data[at], SL_HTTP_HOST) &&
+               (at == 0 || value.data[at] != '.' || value.data[at - 1] != '.')) {
+            at++;
+        }
     }
-    return value.bytes > 0;
+    bool is_named = at > 0;
+    if (at < value.bytes && value.data[at] == ':') {
+        at++;
+        while (at < value.bytes && value.data[at] >= '0' && value.data[at] <= '9') {
+            at++;
+        }
+    }
+    return is_named && at == value.bytes;
+}
+
+static bool is_in_ipv6(char byte)
+{
+    return byte == ':' || byte == '.' || sl_http_hex_digit(byte) >= 0;
 }
 
 struct sl_span sl_http_field(const struct sl_http_head *head, const char *name)

@@ -228,6 +228,9 @@ static bool wait_in(struct sl_http_conn *conn, enum sl_http_phase phase)
     if (conn->peer_is_done) {
         conn->is_dead = true;
     } else if (conn->phase != phase) {
+        if (phase == SL_HTTP_BODYING) {
+            conn->body_since_ms = sl_clock_mono_ms();
+        }
         sl_http_server_move(conn, phase);
     }
     return false;

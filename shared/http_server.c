@@ -1,9 +1,5 @@
 #include "shared/http_server.h"
 
-#include <errno.h>
-#include <event2/event.h>
-#include <event2/listener.h>
-#include <event2/util.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +8,10 @@
 #include "shared/clock.h"
 #include "shared/http_conn.h"
 
-#define LISTEN_BACKLOG  1024
-#define LISTEN_TEXT_MAX 128u
-/* Without file descriptors the listener stays readable; accepting again at once would spin. */
-#define ACCEPT_PAUSE_MS 100
-/* Over connections_max, so many connections get a 503 before the rest is closed unanswered. */
-#define REFUSED_CONNECTIONS_MAX 64u
-/* At connections_max, a connection idle for this long makes room for a new one. */
-#define IDLE_EVICT_MS 1000
+/* How often a body that is being read is looked at; the lists of http_conn.h want one fixed time for all. */
+#define BODY_LOOK_MS 1000
+/* A body may begin slowly for so long. */
+#define BODY_GRACE_MS 2000
 /* From the last answer to the close; clients that follow the protocol need one round trip. */
 #define LINGER_MS 2000
 
@@ -27,7 +19,10 @@ const struct sl_http_limits sl_http_limits_default = {
     .body_bytes_max = 1024u * 1024u,
     .bodies_bytes_max = 64u * 1024u * 1024u,
     .connections_max = 10000,
+    .per_peer_max = 256,
     .inflight_max = 4096,
+    .requests_max = 1000,
+    .body_rate_min = 1024,
     .head_ms = 5000,
     .body_ms = 10000,
     .idle_ms = 75000,
@@ -36,14 +31,6 @@ const struct sl_http_limits sl_http_limits_default = {
 
 static bool has_limits(const struct sl_http_limits *limits);
 static bool start_timers(struct sl_http_server *server, struct sl_err *err);
-static bool start_listening(struct sl_http_server *server, struct sl_err *err);
-static bool parse_listen(const char *listen, struct sockaddr_storage *out_address, int *out_bytes);
-static unsigned port_of(int fd);
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer,
-                      int peer_bytes, void *arg);
-static bool evict_idle(struct sl_http_server *server);
-static void on_accept_error(struct evconnlistener *listener, void *arg);
-static void on_accept_pause_over(void *arg);
 static void on_deadline(void *arg);
 static int64_t phase_ms(const struct sl_http_server *server, enum sl_http_phase phase);
 static void arm_deadline(struct sl_http_server *server, int64_t deadline_ms, int64_t now_ms);
@@ -67,23 +54,27 @@ struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts
     TAILQ_INIT(&server->ready);
     TAILQ_INIT(&server->unanswered);
     TAILQ_INIT(&server->spare);
-    if (!start_timers(server, err) || !start_listening(server, err)) {
+    server->peers = sl_http_peers_new(err);
+    if (server->peers == NULL || !start_timers(server, err) ||
+        !sl_http_accept_listen(server, opts->listen, err)) {
         return NULL;
     }
+    server->opts.listen = NULL; /* was borrowed */
     return SL_TAKE(server);
 }
 
 static bool has_limits(const struct sl_http_limits *limits)
 {
     return limits->body_bytes_max > 0 && limits->bodies_bytes_max >= limits->body_bytes_max &&
-           limits->connections_max > 0 && limits->inflight_max > 0 && limits->head_ms > 0 &&
-           limits->body_ms > 0 && limits->idle_ms > 0 && limits->write_ms > 0;
+           limits->connections_max > 0 && limits->inflight_max > 0 && limits->requests_max > 0 &&
+           limits->head_ms > 0 && limits->body_ms > 0 && limits->idle_ms > 0 &&
+           limits->write_ms > 0;
 }
 
 static bool start_timers(struct sl_http_server *server, struct sl_err *err)
 {
     server->deadline_timer = sl_timer_new(server->opts.loop, on_deadline, server);
-    server->accept_timer = sl_timer_new(server->opts.loop, on_accept_pause_over, server);
+    server->accept_timer = sl_timer_new(server->opts.loop, sl_http_accept_again, server);
     server->ready_timer = sl_timer_new(server->opts.loop, on_ready, server);
     if (server->deadline_timer == NULL || server->accept_timer == NULL ||
         server->ready_timer == NULL) {
@@ -92,119 +83,12 @@ static bool start_timers(struct sl_http_server *server, struct sl_err *err)
     return true;
 }
 
-static bool start_listening(struct sl_http_server *server, struct sl_err *err)
-{
-    struct sockaddr_storage address = { 0 };
-    int bytes = 0;
-    if (!parse_listen(server->opts.listen, &address, &bytes)) {
-        return sl_fail(err, SL_E_CONFIG,
-                       "\"%.80s\" is not a listen address such as 127.0.0.1:8080 or [::1]:8080",
-                       server->opts.listen);
-    }
-    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-    if (server->opts.reuse_port) {
-        flags |= LEV_OPT_REUSEABLE_PORT;
-    }
-    errno = 0;
-    server->listener =
-        evconnlistener_new_bind(sl_loop_base(server->opts.loop), on_accept, server, flags,
-                                LISTEN_BACKLOG, (const struct sockaddr *)&address, bytes);
-    if (server->listener == NULL) {
-        return sl_fail(err, SL_E_NET_LISTEN, "cannot listen on %.80s: %s", server->opts.listen,
-                       errno == 0 ? "unknown reason" : strerror(errno));
-    }
-    evconnlistener_set_error_cb(server->listener, on_accept_error);
-    server->port = port_of(evconnlistener_get_fd(server->listener));
-    server->opts.listen = NULL; /* was borrowed */
-    return true;
-}
-
-/* Numeric addresses only; a port is required; no address is all of IPv4. */
-static bool parse_listen(const char *listen, struct sockaddr_storage *out_address, int *out_bytes)
-{
-    if (listen == NULL || strlen(listen) >= LISTEN_TEXT_MAX) {
-        return false;
-    }
-    const char *colon = strrchr(listen, ':');
-    bool is_bracketed = listen[0] == '[' && colon > listen && colon[-1] == ']';
-    if (colon == NULL || colon[1] < '0' || colon[1] > '9' ||
-        (!is_bracketed && strchr(listen, ':') != colon)) {
-        return false;
-    }
-    /* libevent takes no port for port 0. */
-    int bytes = strcmp(colon, ":0") == 0 ? (int)(colon - listen) : (int)strlen(listen);
-    char text[LISTEN_TEXT_MAX + sizeof "0.0.0.0"];
-    snprintf(text, sizeof text, "%s%.*s", colon == listen ? "0.0.0.0" : "", bytes, listen);
-    *out_bytes = (int)sizeof *out_address;
-    return evutil_parse_sockaddr_port(text, (struct sockaddr *)out_address, out_bytes) == 0;
-}
-
-static unsigned port_of(int fd)
-{
-    struct sockaddr_storage address = { 0 };
-    socklen_t bytes = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0) {
-        return 0;
-    }
-    return address.ss_family == AF_INET6
-               ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port)
-               : ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);
-}
-
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer,
-                      int peer_bytes, void *arg)
-{
-    (void)listener;
-    (void)peer_bytes;
-    struct sl_http_server *server = arg;
-    size_t connections_max = server->opts.limits.connections_max;
-    if (server->connections >= connections_max && !evict_idle(server) &&
-        server->connections >= connections_max + REFUSED_CONNECTIONS_MAX) {
-        sl_http_server_count_refusal(server, 503, "too many connections");
-        evutil_closesocket(fd);
-        return;
-    }
-    struct sl_http_conn *conn = sl_http_conn_open(server, fd, peer);
-    if (conn != NULL && server->connections > connections_max) {
-        sl_http_conn_refuse(conn, 503, "too many connections");
-    }
-}
-
-/* Closes the connection that has been idle longest; a flood of idle ones must not keep senders out. */
-static bool evict_idle(struct sl_http_server *server)
-{
-    struct sl_http_conn *oldest = TAILQ_FIRST(&server->phases[SL_HTTP_IDLE]);
-    int64_t idle_since_ms = oldest == NULL ? 0 : oldest->deadline_ms - server->opts.limits.idle_ms;
-    if (oldest == NULL || oldest->is_ready || sl_clock_mono_ms() - idle_since_ms < IDLE_EVICT_MS) {
-        return false;
-    }
-    sl_http_conn_close(oldest);
-    return true;
-}
-
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    struct sl_http_server *server = arg;
-    evconnlistener_disable(listener);
-    sl_timer_arm(server->accept_timer, ACCEPT_PAUSE_MS);
-}
-
-static void on_accept_pause_over(void *arg)
-{
-    struct sl_http_server *server = arg;
-    if (server->listener != NULL) {
-        evconnlistener_enable(server->listener);
-    }
-}
-
 void sl_http_server_free(struct sl_http_server *server)
 {
     if (server == NULL) {
         return;
     }
-    if (server->listener != NULL) {
-        evconnlistener_free(server->listener);
-    }
+    sl_http_accept_stop(server);
     for (size_t i = 0; i < SL_HTTP_PHASES; i++) {
         struct sl_http_conn *conn = NULL;
         while ((conn = TAILQ_FIRST(&server->phases[i])) != NULL) {
@@ -223,6 +107,7 @@ void sl_http_server_free(struct sl_http_server *server)
     sl_timer_free(server->deadline_timer);
     sl_timer_free(server->accept_timer);
     sl_timer_free(server->ready_timer);
+    sl_http_peers_free(server->peers);
     free(server);
 }
 
@@ -231,10 +116,7 @@ void sl_http_server_drain(struct sl_http_server *server, void (*on_drained)(void
     server->is_draining = true;
     server->on_drained = on_drained;
     server->drained_arg = arg;
-    if (server->listener != NULL) {
-        evconnlistener_free(server->listener);
-        server->listener = NULL;
-    }
+    sl_http_accept_stop(server);
     struct sl_http_conn *next = NULL;
     for (struct sl_http_conn *conn = TAILQ_FIRST(&server->phases[SL_HTTP_IDLE]); conn != NULL;
          conn = next) {
@@ -279,7 +161,8 @@ static int64_t phase_ms(const struct sl_http_server *server, enum sl_http_phase 
     case SL_HTTP_HEADING:
         return server->opts.limits.head_ms;
     case SL_HTTP_BODYING:
-        return server->opts.limits.body_ms;
+        return server->opts.limits.body_ms < BODY_LOOK_MS ? server->opts.limits.body_ms
+                                                          : BODY_LOOK_MS;
     case SL_HTTP_WRITING:
         return server->opts.limits.write_ms;
     case SL_HTTP_LINGERING:
@@ -289,6 +172,15 @@ static int64_t phase_ms(const struct sl_http_server *server, enum sl_http_phase 
         break;
     }
     return INT64_MAX / 2;
+}
+
+bool sl_http_is_body_too_slow(const struct sl_http_limits *limits, size_t body_bytes,
+                              int64_t elapsed_ms)
+{
+    int64_t counted_ms = elapsed_ms - BODY_GRACE_MS;
+    return elapsed_ms >= limits->body_ms ||
+           (counted_ms > 0 &&
+            (int64_t)body_bytes < (int64_t)limits->body_rate_min * counted_ms / 1000);
 }
 
 /* The timer may be early, never late: most deadlines are left before they are due, and then cost nothing more. */

@@ -4,8 +4,9 @@
  * Hands each complete request to one handler, which may answer at once or later; answers go out in order. When the client has gone
  * away the answer is dropped, the event it carried goes on. One request at a time per connection is handed out (pipelined ones wait
  * in the read buffer). The handler is never called from inside sl_http_reply or sl_http_server_drain.
- * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading; 503 when all bodies together pass their limit), head and body time (408), in-flight requests and
- * connections overall (503 + Retry-After; a connection idle for a second makes room first), idle and write time (close).
+ * Limits, each with an answer: head 16 KiB (431), body (413, counted while reading; 503 when all bodies together pass their limit), head and body time and a
+ * body's rate (408), in-flight requests and connections overall (503 + Retry-After; a connection idle for a second makes room first),
+ * connections of one address (429), idle and write time (close).
  * Unframed or ambiguous requests: 400 and close. After such a last answer the connection reads on for a moment, so that a client that is
  * still sending can read it. A client that half-closes gets the answers to all it has sent.
  * Refuses: routing, policy, knowledge of what is posted. The program ignores SIGPIPE.
@@ -24,19 +25,25 @@ struct sl_http_limits {
     size_t body_bytes_max;
     size_t bodies_bytes_max; /* of all requests together, being read or not answered yet */
     size_t connections_max;
-    size_t inflight_max; /* requests handed out and not answered */
-    int64_t head_ms;     /* first byte to end of head */
-    int64_t body_ms;     /* end of head to end of body */
-    int64_t idle_ms;     /* keep-alive without a byte */
-    int64_t write_ms;    /* answer to last byte taken by the kernel */
+    size_t per_peer_max;  /* connections of one public address (http_peers); 0: no limit */
+    size_t inflight_max;  /* requests handed out and not answered */
+    size_t requests_max;  /* answered on one connection before it is closed */
+    size_t body_rate_min; /* bytes a second that a body must bring after its first two seconds */
+    int64_t head_ms;      /* first byte to end of head */
+    int64_t body_ms;      /* end of head to end of body */
+    int64_t idle_ms;      /* keep-alive without a byte */
+    int64_t write_ms;     /* answer to last byte taken by the kernel */
 };
-/* Limits of DESIGN: 1 MiB, 64 MiB for all, 10,000 connections, 4,096 in flight, 5 s, 10 s, 75 s, 5 s. */
+/*
+ * 1 MiB, 64 MiB for all, 10,000 connections, 256 of one address, 4,096 in flight, 1,000 on a connection, 1 KiB/s, 5 s, 10 s, 75 s, 5 s.
+ * From its first byte to its last a request has head_ms and body_ms together, whatever it drips.
+ */
 extern const struct sl_http_limits sl_http_limits_default;
 
 struct sl_http_server_opts {
     struct sl_loop *loop;
-    const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80", ":8080" */
-    bool reuse_port;    /* several loops on one address */
+    const char
+        *listen; /* an address as listen.h takes it; borrowed until sl_http_server_new returns */
     struct sl_http_limits limits;
     /* Must lead to exactly one sl_http_reply, now or later. */
     void (*on_request)(struct sl_http_request *request, void *arg);

@@ -39,7 +39,7 @@ export async function until(what, check, deadlineMs = 30000) {
   }
 }
 
-async function freePort() {
+export async function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
@@ -142,10 +142,12 @@ export class Stack {
     return answer.status === 200;
   }
 
-  spawn(program, extra) {
+  // wrapper: a command that starts the program, e.g. ['prlimit', '--nofile=64:64'].
+  spawn(program, extra, wrapper = []) {
     const logFile = path.join(this.dir, `${program}.log`);
     const log = openSync(logFile, 'a');
-    const child = spawn(path.join(bin, program), [], {
+    const [command, ...args] = [...wrapper, path.join(bin, program)];
+    const child = spawn(command, args, {
       env: { ...this.environment, ...extra },
       stdio: ['ignore', 'ignore', log],
     });

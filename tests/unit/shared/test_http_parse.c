@@ -57,6 +57,9 @@ static const struct sl_span good_heads[] = {
     BYTES("GET /a/%2e%2e/b;p=1:@!$&'()*+,=~ HTTP/1.1\r\n" HOST "\r\n"),
     BYTES("GET /a?b=/?&created[gte]=1%20 HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"),
     BYTES("GET /a? HTTP/1.1\r\nhost:a\r\n\r\n"),
+    BYTES("GET / HTTP/1.1\r\nHost: a.b-c_d:8080\r\n\r\n"),
+    BYTES("GET / HTTP/1.1\r\nHost: a:\r\n\r\n"),
+    BYTES("GET / HTTP/1.1\r\nHost: [::ffff:1.2.3.4]\r\n\r\n"),
     BYTES("delete /a HTTP/1.1\r\n" HOST "\r\n"),
 };
 
@@ -152,6 +155,14 @@ static const struct {
     { BYTES("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), 400 },
     { BYTES("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n"), 400 },
     { BYTES("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: :80\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: a..b\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: []\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: [a.b]c\r\n\r\n"), 400 },
+    { BYTES("GET / HTTP/1.1\r\nHost: a[::1]\r\n\r\n"), 400 },
     /* Fields that decide about trust. */
     { BYTES(POST "Stripe-Signature: t=1,v1=aa\r\nstripe-signature: t=1,v1=bb\r\n\r\n"), 400 },
     { BYTES(POST "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"), 400 },
