@@ -7,8 +7,7 @@
 /* Bodies of a transaction, and the other columns of its inbox rows. */
 #define PARAMS_BYTES_MAX (24u * 1024u * 1024u)
 #define PARAMS_BYTES_KEPT                                                                          \
-    (4u * 1024u * 1024u)   /* more than this is given back after a large batch */
-#define WRITTEN_COLUMNS 4u /* account, livemode, id, late */
+    (4u * 1024u * 1024u) /* more than this is given back after a large batch */
 
 struct con_apply {
     struct con_apply_opts opts;
@@ -17,10 +16,10 @@ struct con_apply {
     size_t first;
     size_t count;
     enum con_verdict *before;       /* verdicts of the slice when it started */
-    struct con_inbox_events chosen; /* those of the slice that are not DEAD */
+    struct con_inbox_events chosen; /* those of the slice that are PENDING or IGNORED */
     size_t *indexes;                /* owned; chosen borrows them */
     struct sl_buf params;
-    struct con_apply_error error; /* while rolling back */
+    struct con_handler_error error; /* while rolling back */
 };
 
 static bool send_claim(struct con_apply *apply, struct sl_err *err);
@@ -29,8 +28,8 @@ static void on_claimed(struct sl_pg_link *link, struct sl_pg_result *const *resu
 static bool send_steps(struct con_apply *apply, struct sl_err *err);
 static void on_stepped(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                        const struct sl_pg_error *error, void *arg);
-static bool read_written(struct con_apply *apply, struct sl_pg_result *const *results, size_t count,
-                         struct sl_err *err);
+static bool take_results(const struct con_apply *apply, struct sl_pg_result *const *results,
+                         size_t count, struct sl_err *err);
 static bool send_commit(struct con_apply *apply, struct sl_err *err);
 static void on_committed(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                          const struct sl_pg_error *error, void *arg);
@@ -39,23 +38,12 @@ static void fail_here(struct con_apply *apply, const struct sl_err *why);
 static void roll_back(struct con_apply *apply);
 static void on_rolled_back(struct sl_pg_link *link, struct sl_pg_result *const *results,
                            size_t count, const struct sl_pg_error *error, void *arg);
-static void finish(struct con_apply *apply, const struct con_apply_error *error);
+static void finish(struct con_apply *apply, const struct con_handler_error *error);
 
 void con_apply_statements(struct con_statements *statements)
 {
     con_statements_add(statements, "claim");
     con_statements_add(statements, "verdict");
-    con_statements_add(statements, "customer_upsert");
-    con_statements_add(statements, "customer_delete");
-    con_statements_add(statements, "subscription_upsert");
-    con_statements_add(statements, "subscription_delete");
-    con_statements_add(statements, "subscription_item_upsert");
-    con_statements_add(statements, "subscription_item_missing");
-    con_statements_add(statements, "invoice_upsert");
-    con_statements_add(statements, "invoice_delete");
-    con_statements_add(statements, "invoice_line_upsert");
-    con_statements_add(statements, "invoice_line_missing");
-    con_statements_add(statements, "invoice_payment_upsert");
 }
 
 struct con_apply *con_apply_new(const struct con_apply_opts *opts, struct sl_err *err)
@@ -102,9 +90,8 @@ bool con_apply_start(struct con_apply *apply, struct con_event *events, size_t f
     apply->chosen = (struct con_inbox_events){ .events = events, .indexes = apply->indexes };
     for (size_t i = 0; i < count; i++) {
         enum con_verdict verdict = events[first + i].verdict;
-        SL_ASSERT(verdict == CON_PENDING || verdict == CON_IGNORED || verdict == CON_DEAD);
         apply->before[i] = verdict;
-        if (verdict != CON_DEAD) {
+        if (verdict == CON_PENDING || verdict == CON_IGNORED) {
             apply->indexes[apply->chosen.count++] = first + i;
         }
     }
@@ -146,12 +133,13 @@ static void on_claimed(struct sl_pg_link *link, struct sl_pg_result *const *resu
 
 static bool send_steps(struct con_apply *apply, struct sl_err *err)
 {
-    struct con_billing *billing = apply->opts.billing;
-    if (!con_billing_plan(billing, apply->first, apply->count, err)) {
+    const struct con_handler *handler = apply->opts.handler;
+    if (!handler->type->plan(handler->self, apply->first, apply->count, err)) {
         return false;
     }
     size_t count = 0;
-    const struct sl_pg_step *steps = con_billing_steps(billing, &count);
+    const struct sl_pg_step *steps =
+        handler->type->steps == NULL ? NULL : handler->type->steps(handler->self, &count);
     return count == 0 ? send_commit(apply, err)
                       : sl_pg_run(apply->opts.pg, steps, count, on_stepped, apply, err);
 }
@@ -164,24 +152,18 @@ static void on_stepped(struct sl_pg_link *link, struct sl_pg_result *const *resu
     struct sl_err why;
     if (error != NULL) {
         fail(apply, error);
-    } else if (!read_written(apply, results, count, &why) || !send_commit(apply, &why)) {
+    } else if (!take_results(apply, results, count, &why) || !send_commit(apply, &why)) {
         fail_here(apply, &why);
     }
 }
 
-static bool read_written(struct con_apply *apply, struct sl_pg_result *const *results, size_t count,
-                         struct sl_err *err)
+static bool take_results(const struct con_apply *apply, struct sl_pg_result *const *results,
+                         size_t count, struct sl_err *err)
 {
-    for (size_t step = 0; step < count; step++) {
-        size_t rows =
-            sl_pg_columns(results[step]) == WRITTEN_COLUMNS ? sl_pg_rows(results[step]) : 0;
-        for (size_t row = 0; row < rows; row++) {
-            if (!con_billing_written(apply->opts.billing, step, sl_pg_value(results[step], row, 0),
-                                     sl_pg_value(results[step], row, 1),
-                                     sl_pg_value(results[step], row, 2),
-                                     sl_pg_value(results[step], row, 3), err)) {
-                return false;
-            }
+    const struct con_handler *handler = apply->opts.handler;
+    for (size_t step = 0; step < count && handler->type->take != NULL; step++) {
+        if (!handler->type->take(handler->self, step, results[step], err)) {
+            return false;
         }
     }
     return true;
@@ -191,7 +173,7 @@ static bool read_written(struct con_apply *apply, struct sl_pg_result *const *re
 
 static bool send_commit(struct con_apply *apply, struct sl_err *err)
 {
-    con_billing_settle(apply->opts.billing);
+    apply->opts.handler->type->settle(apply->opts.handler->self);
     struct sl_pg_param params[CON_INBOX_VERDICT_PARAMS];
     size_t stale = 0;
     if (!con_inbox_stale(&apply->chosen, apply->opts.subsystem, &apply->params, params, &stale,
@@ -225,15 +207,19 @@ static void on_committed(struct sl_pg_link *link, struct sl_pg_result *const *re
 
 static void fail(struct con_apply *apply, const struct sl_pg_error *error)
 {
-    apply->error = (struct con_apply_error){ .err = error->err };
+    apply->error = (struct con_handler_error){ .err = error->err };
     memcpy(apply->error.sqlstate, error->sqlstate, sizeof apply->error.sqlstate);
+    const struct con_handler *handler = apply->opts.handler;
+    if (handler->type->refused != NULL) {
+        handler->type->refused(handler->self, &apply->error);
+    }
     roll_back(apply);
 }
 
 /* The failure is ours, with the transaction open. */
 static void fail_here(struct con_apply *apply, const struct sl_err *why)
 {
-    apply->error = (struct con_apply_error){ .err = *why };
+    apply->error = (struct con_handler_error){ .err = *why };
     roll_back(apply);
 }
 
@@ -258,7 +244,7 @@ static void on_rolled_back(struct sl_pg_link *link, struct sl_pg_result *const *
     finish(apply, &apply->error);
 }
 
-static void finish(struct con_apply *apply, const struct con_apply_error *error)
+static void finish(struct con_apply *apply, const struct con_handler_error *error)
 {
     for (size_t i = 0; error != NULL && i < apply->count; i++) {
         apply->events[apply->first + i].verdict = apply->before[i];

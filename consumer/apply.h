@@ -15,32 +15,23 @@
 #ifndef CONSUMER_APPLY_H
 #define CONSUMER_APPLY_H
 
-#include "consumer/billing_apply.h"
-#include "consumer/event.h"
-#include "consumer/statements.h"
+#include "consumer/handler.h"
 #include "shared/arena.h"
-#include "shared/pg_link.h"
-#include "shared/sqlstate.h"
 
 struct con_apply;
 
-struct con_apply_error {
-    struct sl_err err;
-    char sqlstate[SL_SQLSTATE_BYTES]; /* "" when the database did not refuse anything */
-};
-
 struct con_apply_opts {
-    struct sl_pg_link *pg;       /* borrowed; has the statements of con_apply_statements */
-    struct con_billing *billing; /* borrowed; has read the events */
-    struct sl_arena *arena;      /* borrowed; the batch's */
-    const char *subsystem;       /* borrowed */
-    size_t events_max;           /* in a slice */
+    struct sl_pg_link *pg;             /* borrowed; has the statements of con_apply_statements */
+    const struct con_handler *handler; /* borrowed; has read the events */
+    struct sl_arena *arena;            /* borrowed; the batch's */
+    const char *subsystem;             /* borrowed */
+    size_t events_max;                 /* in a slice */
     void *arg;
     /* The end of a slice that started, from the loop; error NULL when it is committed. */
-    void (*on_done)(void *arg, const struct con_apply_error *error);
+    void (*on_done)(void *arg, const struct con_handler_error *error);
 };
 
-/* What the link has to prepare. */
+/* What the link has to prepare, beside the handler's. */
 void con_apply_statements(struct con_statements *statements);
 
 struct con_apply *con_apply_new(const struct con_apply_opts *opts, struct sl_err *err) SL_MUST;
@@ -48,8 +39,8 @@ struct con_apply *con_apply_new(const struct con_apply_opts *opts, struct sl_err
 void con_apply_free(struct con_apply *apply);
 
 /*
- * Starts with events[first .. first + count) of the batch that billing has read. DEAD ones are passed over; the others must be PENDING or
- * IGNORED. False: nothing was started and on_done is not called.
+ * Starts with events[first .. first + count) of the batch that the handler has read, as far as they are PENDING or IGNORED; the others are passed
+ * over. False: nothing was started and on_done is not called.
  */
 bool con_apply_start(struct con_apply *apply, struct con_event *events, size_t first, size_t count,
                      struct sl_err *err) SL_MUST;

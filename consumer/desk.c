@@ -37,8 +37,7 @@ static void find_series(struct con_desk *desk);
 static void plan_start(struct con_desk *desk);
 static void on_start_timer(void *arg);
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event);
-static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                      const struct sl_err *why, const char *sqlstate);
+static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event);
 static void on_gone(void *arg, const struct con_delivery *delivery);
 static void on_progress(void *arg);
 static void on_finished(void *arg);
@@ -79,6 +78,7 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .log = opts->log,
             .metrics = opts->metrics,
             .pg = opts->pg,
+            .handler = opts->handler,
             .subsystem = opts->subsystem->name,
             .batch_max = opts->subsystem->batch,
             .arg = desk,
@@ -210,22 +210,24 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     delivery->state = CON_DELIVERY_SETTLED;
 }
 
-static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                      const struct sl_err *why, const char *sqlstate)
+static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event)
 {
     struct con_desk *desk = arg;
     if (desk->is_orphaned) {
         return; /* it comes again on the next connection */
     }
-    const struct con_try failed = { .code = why->code,
-                                    .sqlstate = sqlstate,
-                                    .has_event = envelope != NULL,
-                                    .attempt = delivery->attempt };
+    bool is_read = event->envelope.id.data != NULL;
+    const struct con_try failed = { .code = event->why.code,
+                                    .sqlstate = event->code,
+                                    .has_event = is_read,
+                                    .attempt = delivery->attempt,
+                                    .retry_after_s = event->retry_after_s };
     uint64_t random = 0;
     bool is_random = sl_random_bytes(&random, sizeof random);
     struct con_fate fate = con_fate_decide(&failed, &desk->opts.policy, is_random ? random : 0);
     delivery->departure =
-        con_departure_new(delivery, envelope, why, sqlstate, fate, sl_clock_wall_us() / 1000);
+        con_departure_new(delivery, is_read ? &event->envelope : NULL, &event->why, event->code,
+                          fate, sl_clock_wall_us() / 1000);
     if (delivery->departure != NULL) {
         delivery->state = CON_DELIVERY_LEAVING;
     }

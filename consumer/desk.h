@@ -11,6 +11,7 @@
 #define CONSUMER_DESK_H
 
 #include "consumer/fate.h"
+#include "consumer/handler.h"
 #include "shared/amqp_link.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -26,6 +27,7 @@ struct con_desk_opts {
     const struct sl_amqp_url *amqp; /* for the connection that publishes */
     const struct sl_subsystem *subsystem;
     struct con_fate_policy policy;
+    const struct con_handler *handler;
     const char *owner;           /* the worker's name */
     const char *connection_name; /* shown by the broker's own tools */
     struct sl_amqp_link *broker; /* that delivers, and takes the acknowledgements */

@@ -16,7 +16,9 @@ enum con_verdict {
     CON_STALE,     /* older than what is stored: recorded, no change */
     CON_IGNORED,   /* nothing to do with it but keep the bytes */
     CON_DUPLICATE, /* the inbox has it already: acked, no second row */
-    CON_DEAD,      /* can never pass: dead letter with `why` */
+    CON_DEAD,      /* failed by itself, as `why` says: another try later, or a dead letter */
+    CON_HELD,      /* could not be tried now, through no fault of its own */
+    CON_DONE,      /* handed to the worker, who settles it */
 };
 /* Word in sluice_inbox.verdict and in metrics. */
 const char *con_verdict_name(enum con_verdict verdict);
@@ -27,7 +29,10 @@ struct con_event {
     struct sl_span bytes;       /* the whole message body, for a dead letter */
     const struct sl_json *json; /* of envelope.body; NULL when it is not JSON */
     enum con_verdict verdict;
-    struct sl_err why; /* when DEAD */
+    struct sl_err why;     /* when DEAD */
+    const char *code;      /* when DEAD: SQLSTATE, or what the target calls it; "": nothing */
+    int64_t attempt;       /* which try this is, from 1 */
+    int64_t retry_after_s; /* when DEAD: not again before; 0: nothing said */
 };
 
 #endif

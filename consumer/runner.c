@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "consumer/billing_event.h"
 #include "consumer/bisect.h"
 #include "consumer/retry_decide.h"
 #include "shared/backoff.h"
@@ -10,15 +9,11 @@
 #include "shared/digest.h"
 
 /* JSON trees, rows and their text of one batch; a batch that needs more is made smaller. */
-#define ARENA_BYTES_MAX  (48u * 1024u * 1024u)
-#define PARAMS_BYTES_MAX (24u * 1024u * 1024u)
-#define JSON_NODES_MAX   65536u /* of one body; real events have some hundred */
+#define ARENA_BYTES_MAX (48u * 1024u * 1024u)
 
 struct con_runner {
     struct con_runner_opts opts;
-    struct con_billing *billing;
     struct con_apply *apply;
-    struct sl_json_parser *parser;
     struct sl_arena arena;
     struct sl_timer *timer; /* next turn after start or stop, or the wait of a held slice */
     struct sl_series *apply_seconds;
@@ -30,7 +25,11 @@ struct con_runner {
     struct con_delivery *const *deliveries;
     struct con_event *events; /* events[i] is of deliveries[i] */
     size_t count;
-    bool has_unreadable; /* handed out with the first turn */
+    bool must_prepare;
+    bool is_preparing;
+    bool
+        is_prepared; /* the handler may have acted outside: what it left PENDING is committed even when stopping */
+    struct con_handler_error held; /* why events are HELD */
     struct con_bisect bisect;
     unsigned tries; /* contended ones of the slice in hand */
     struct sl_backoff backoff;
@@ -38,18 +37,21 @@ struct con_runner {
 };
 
 static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced);
-static bool read_message(struct con_runner *runner, struct con_event *event);
+static void read_message(struct con_event *event);
 static void on_timer(void *arg);
-static void hand_out_unreadable(struct con_runner *runner);
+static void prepare(struct con_runner *runner);
+static void on_prepared(void *arg, const struct con_handler_error *error);
+static void hand_out(struct con_runner *runner);
 static void go_on(struct con_runner *runner);
-static bool has_work(const struct con_runner *runner, struct con_slice slice);
+static bool is_going(const struct con_runner *runner);
+static bool has(const struct con_runner *runner, struct con_slice slice, enum con_verdict verdict);
 static void finish(struct con_runner *runner);
-static void on_applied(void *arg, const struct con_apply_error *error);
+static void on_applied(void *arg, const struct con_handler_error *error);
 static void pass(struct con_runner *runner);
-static bool meet_failure(struct con_runner *runner, const struct con_apply_error *error);
+static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error);
 static void blame(struct con_runner *runner, struct con_slice slice,
-                  const struct con_apply_error *error);
-static void hold(struct con_runner *runner, const struct con_apply_error *error, bool needs_human);
+                  const struct con_handler_error *error);
+static void hold(struct con_runner *runner, const struct con_handler_error *error);
 
 struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_err *err)
 {
@@ -64,14 +66,12 @@ struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_
         (struct sl_backoff){ .base_ms = CON_HOLD_WAIT_MS_MIN, .cap_ms = CON_HOLD_WAIT_MS_MAX };
     bool is_seeded = sl_random_bytes(&runner->backoff.rng, sizeof runner->backoff.rng);
     runner->backoff.rng |= 1;
-    runner->billing = con_billing_new(PARAMS_BYTES_MAX);
-    runner->parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
     runner->timer = sl_timer_new(opts->loop, on_timer, runner);
     runner->events = calloc(opts->batch_max, sizeof runner->events[0]);
     runner->apply = con_apply_new(
         &(struct con_apply_opts){
             .pg = opts->pg,
-            .billing = runner->billing,
+            .handler = opts->handler,
             .arena = &runner->arena,
             .subsystem = opts->subsystem,
             .events_max = opts->batch_max,
@@ -79,8 +79,7 @@ struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_
             .on_done = on_applied,
         },
         err);
-    if (!is_seeded || runner->billing == NULL || runner->parser == NULL || runner->timer == NULL ||
-        runner->events == NULL || runner->apply == NULL) {
+    if (!is_seeded || runner->timer == NULL || runner->events == NULL || runner->apply == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for batches of %zu events", opts->batch_max);
         con_runner_free(runner);
         return NULL;
@@ -98,8 +97,6 @@ void con_runner_free(struct con_runner *runner)
         return;
     }
     con_apply_free(runner->apply);
-    con_billing_free(runner->billing);
-    sl_json_parser_free(runner->parser);
     sl_timer_free(runner->timer);
     sl_arena_done(&runner->arena);
     free(runner->events);
@@ -139,7 +136,8 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     }
     sl_series_add(runner->replaced_text, (int64_t)replaced);
     runner->count = taken;
-    runner->has_unreadable = true;
+    runner->must_prepare = true;
+    runner->is_prepared = false;
     con_bisect_init(&runner->bisect, taken);
     sl_timer_arm(runner->timer, 0);
     return taken;
@@ -151,35 +149,24 @@ static bool read_batch(struct con_runner *runner, size_t count, size_t *out_repl
     sl_arena_reset(&runner->arena);
     for (size_t i = 0; i < count; i++) {
         runner->events[i] = (struct con_event){ .tag = runner->deliveries[i]->tag,
-                                                .bytes = runner->deliveries[i]->bytes };
-        if (!read_message(runner, &runner->events[i])) {
-            return false;
-        }
+                                                .bytes = runner->deliveries[i]->bytes,
+                                                .attempt = runner->deliveries[i]->attempt,
+                                                .code = "" };
+        read_message(&runner->events[i]);
     }
     *out_replaced = 0;
-    return con_billing_read(runner->billing, &runner->arena, runner->events, count, out_replaced,
-                            NULL);
+    const struct con_handler *handler = runner->opts.handler;
+    return handler->type->read(handler->self, &runner->arena, runner->events, count, out_replaced,
+                               NULL);
 }
 
-/* A message that is no envelope, or larger than we look into, is DEAD; a body that is not JSON is not. False without memory. */
-static bool read_message(struct con_runner *runner, struct con_event *event)
+/* A message that is no envelope is DEAD. */
+static void read_message(struct con_event *event)
 {
     if (!sl_envelope_decode(event->bytes, &event->envelope, &event->why)) {
         event->envelope = (struct sl_envelope){ 0 };
         event->verdict = CON_DEAD;
-        return true;
     }
-    if (con_billing_type_find(event->envelope.type) == NULL) {
-        return true; /* will be ignored: nobody looks into its body */
-    }
-    struct sl_err why;
-    event->json = sl_json_parse(runner->parser, &runner->arena, event->envelope.body,
-                                CON_BILLING_JSON_DEPTH, JSON_NODES_MAX, &why);
-    if (event->json == NULL && why.code == SL_E_LIMIT) {
-        event->verdict = CON_DEAD;
-        event->why = why;
-    }
-    return event->json != NULL || why.code != SL_E_MEMORY;
 }
 
 void con_runner_pg_up(struct con_runner *runner)
@@ -192,7 +179,10 @@ void con_runner_pg_up(struct con_runner *runner)
 void con_runner_stop(struct con_runner *runner)
 {
     runner->is_stopping = true;
-    if (runner->is_busy && !con_apply_is_busy(runner->apply)) {
+    const struct con_handler *handler = runner->opts.handler;
+    if (runner->is_preparing && handler->type->stop != NULL) {
+        handler->type->stop(handler->self);
+    } else if (runner->is_busy && !runner->is_preparing && !con_apply_is_busy(runner->apply)) {
         sl_timer_arm(runner->timer, 0);
     }
 }
@@ -200,27 +190,69 @@ void con_runner_stop(struct con_runner *runner)
 static void on_timer(void *arg)
 {
     struct con_runner *runner = arg;
-    if (runner->has_unreadable) {
-        runner->has_unreadable = false;
-        hand_out_unreadable(runner);
+    hand_out(runner);
+    if (runner->must_prepare && !runner->is_stopping) {
+        prepare(runner);
+    } else {
+        go_on(runner);
     }
+}
+
+static void prepare(struct con_runner *runner)
+{
+    const struct con_handler *handler = runner->opts.handler;
+    struct con_handler_error error = { .sqlstate = "" };
+    runner->must_prepare = false;
+    if (handler->type->prepare == NULL) {
+        go_on(runner);
+        return;
+    }
+    runner->is_preparing = true;
+    switch (
+        handler->type->prepare(handler->self, runner->opts.pg, on_prepared, runner, &error.err)) {
+    case CON_PREPARED:
+        on_prepared(runner, NULL);
+        return;
+    case CON_PREPARING:
+        return;
+    case CON_PREPARE_FAILED:
+        runner->is_preparing = false;
+        hold(runner, &error);
+        return;
+    }
+}
+
+/* Slices are cut anew: what is done already is passed over. */
+static void on_prepared(void *arg, const struct con_handler_error *error)
+{
+    struct con_runner *runner = arg;
+    runner->is_preparing = false;
+    runner->is_prepared = true;
+    if (error != NULL) {
+        runner->held = *error;
+    }
+    con_bisect_init(&runner->bisect, runner->count);
+    hand_out(runner);
     go_on(runner);
 }
 
-/* Those that failed before any transaction. */
-static void hand_out_unreadable(struct con_runner *runner)
+/* What needs no transaction: those that failed before it, and those that the handler found in the inbox. */
+static void hand_out(struct con_runner *runner)
 {
-    size_t dead = 0;
+    size_t handed_out = 0;
     for (size_t i = 0; i < runner->count; i++) {
-        const struct con_event *event = &runner->events[i];
+        struct con_event *event = &runner->events[i];
         if (event->verdict == CON_DEAD) {
-            dead++;
-            runner->opts.on_failed(runner->opts.arg, runner->deliveries[i],
-                                   event->envelope.id.data == NULL ? NULL : &event->envelope,
-                                   &event->why, "");
+            runner->opts.on_failed(runner->opts.arg, runner->deliveries[i], event);
+        } else if (event->verdict == CON_DUPLICATE) {
+            runner->opts.on_decided(runner->opts.arg, runner->deliveries[i], event);
+        } else {
+            continue;
         }
+        event->verdict = CON_DONE;
+        handed_out++;
     }
-    if (dead > 0) {
+    if (handed_out > 0) {
         runner->opts.on_progress(runner->opts.arg);
     }
 }
@@ -229,27 +261,40 @@ static void hand_out_unreadable(struct con_runner *runner)
 static void go_on(struct con_runner *runner)
 {
     struct con_slice slice;
-    while (!runner->is_stopping && con_bisect_next(&runner->bisect, &slice)) {
-        if (!has_work(runner, slice)) {
+    while (is_going(runner) && con_bisect_next(&runner->bisect, &slice)) {
+        if (!has(runner, slice, CON_PENDING) && !has(runner, slice, CON_IGNORED)) {
             con_bisect_passed(&runner->bisect);
             continue;
         }
-        struct con_apply_error error = { .sqlstate = "" };
+        struct con_handler_error error = { .sqlstate = "" };
         runner->started_us = sl_clock_mono_us();
         if (con_apply_start(runner->apply, runner->events, slice.first, slice.count, &error.err)) {
             return;
+        }
+        if (runner->is_stopping) {
+            break;
         }
         if (!meet_failure(runner, &error)) {
             return;
         }
     }
+    if (!runner->is_stopping &&
+        has(runner, (struct con_slice){ .count = runner->count }, CON_HELD)) {
+        hold(runner, &runner->held);
+        return;
+    }
     finish(runner);
 }
 
-static bool has_work(const struct con_runner *runner, struct con_slice slice)
+static bool is_going(const struct con_runner *runner)
+{
+    return !runner->is_stopping || runner->is_prepared;
+}
+
+static bool has(const struct con_runner *runner, struct con_slice slice, enum con_verdict verdict)
 {
     for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-        if (runner->events[i].verdict != CON_DEAD) {
+        if (runner->events[i].verdict == verdict) {
             return true;
         }
     }
@@ -267,13 +312,15 @@ static void finish(struct con_runner *runner)
     runner->opts.on_finished(runner->opts.arg);
 }
 
-static void on_applied(void *arg, const struct con_apply_error *error)
+static void on_applied(void *arg, const struct con_handler_error *error)
 {
     struct con_runner *runner = arg;
     if (error == NULL) {
         pass(runner);
         go_on(runner);
-    } else if (runner->is_stopping || meet_failure(runner, error)) {
+    } else if (runner->is_stopping) {
+        finish(runner);
+    } else if (meet_failure(runner, error)) {
         go_on(runner);
     }
 }
@@ -289,8 +336,10 @@ static void pass(struct con_runner *runner)
              sl_str("subsystem", runner->opts.subsystem), sl_int("events", (int64_t)slice.count),
              sl_int("duration_us", took_us));
     for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-        if (runner->events[i].verdict != CON_DEAD) {
+        if (runner->events[i].verdict >= CON_APPLIED &&
+            runner->events[i].verdict <= CON_DUPLICATE) {
             runner->opts.on_decided(runner->opts.arg, runner->deliveries[i], &runner->events[i]);
+            runner->events[i].verdict = CON_DONE;
         }
     }
     con_bisect_passed(&runner->bisect);
@@ -301,7 +350,7 @@ static void pass(struct con_runner *runner)
 }
 
 /* True: go on at once. False: a wait is armed, or the link coming up will go on. */
-static bool meet_failure(struct con_runner *runner, const struct con_apply_error *error)
+static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error)
 {
     struct con_slice slice = { 0 };
     SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
@@ -328,17 +377,15 @@ static bool meet_failure(struct con_runner *runner, const struct con_apply_error
         blame(runner, slice, error);
         return true;
     case CON_NEXT_HOLD:
-        hold(runner, error, false);
-        return false;
     case CON_NEXT_HALT:
-        hold(runner, error, true);
+        hold(runner, error);
         return false;
     }
     return false;
 }
 
 static void blame(struct con_runner *runner, struct con_slice slice,
-                  const struct con_apply_error *error)
+                  const struct con_handler_error *error)
 {
     if (!con_bisect_failed(&runner->bisect)) {
         if (slice.count == runner->count) { /* said once a batch */
@@ -350,16 +397,19 @@ static void blame(struct con_runner *runner, struct con_slice slice,
         return;
     }
     struct con_event *event = &runner->events[slice.first];
-    event->verdict = CON_DEAD;
+    event->verdict = CON_DONE;
     event->why = error->err;
-    runner->opts.on_failed(runner->opts.arg, runner->deliveries[slice.first], &event->envelope,
-                           &event->why, error->sqlstate);
+    event->code = error->sqlstate;
+    runner->opts.on_failed(runner->opts.arg, runner->deliveries[slice.first], event);
+    event->code = "";
     runner->opts.on_progress(runner->opts.arg);
 }
 
 /* While the link is down its coming up ends the wait (con_runner_pg_up), and the link's own line has said why. */
-static void hold(struct con_runner *runner, const struct con_apply_error *error, bool needs_human)
+static void hold(struct con_runner *runner, const struct con_handler_error *error)
 {
+    enum sl_fault fault = sl_err_fault(&error->err);
+    bool needs_human = fault == SL_FAULT_SETUP || fault == SL_FAULT_BUG;
     bool is_up = sl_pg_link_is_up(runner->opts.pg);
     int64_t wait_ms = is_up ? sl_backoff_next_ms(&runner->backoff) : 0;
     runner->tries = 0;
@@ -370,7 +420,7 @@ static void hold(struct con_runner *runner, const struct con_apply_error *error,
                    sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
     } else if (!runner->is_holding || is_up) {
         sl_log_err(runner->opts.log, SL_WARN, "consumer.held",
-                   "the database cannot take the batch now, keeping it", &error->err,
+                   "the batch cannot be applied now, keeping it", &error->err,
                    sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
                    sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
     }
@@ -380,4 +430,5 @@ static void hold(struct con_runner *runner, const struct con_apply_error *error,
         sl_timer_disarm(runner->timer);
     }
     runner->is_holding = true;
+    runner->must_prepare = true;
 }

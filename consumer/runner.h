@@ -1,7 +1,7 @@
 /*
  * runner - takes one batch of deliveries to the point where each of them is decided.
  *
- * Happy path: decode every message, read every body, apply the whole batch in one transaction, hand out the verdicts.
+ * Happy path: decode every message, let the handler read and prepare them, apply the whole batch in one transaction, hand out the verdicts.
  * Failure modes, each decided by retry_decide: contention runs the same slice again; a guilty event is found by bisection and handed
  * out as failed while its neighbours are applied; a database that is away, or needs a human, holds the rest of the batch without deciding
  * anything, and runs it again when the link is up or after a backoff of at most CON_HOLD_WAIT_MS_MAX.
@@ -23,15 +23,15 @@ struct con_runner_opts {
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_pg_link *pg;
+    const struct con_handler *handler;
     const char *subsystem;
     size_t batch_max;
 
     void *arg;
     /* Committed: the event is APPLIED, STALE, IGNORED or DUPLICATE. */
     void (*on_decided)(void *arg, struct con_delivery *delivery, const struct con_event *event);
-    /* Failed by itself. envelope NULL when the message could not be read; sqlstate "" unless Postgres refused it. */
-    void (*on_failed)(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                      const struct sl_err *why, const char *sqlstate);
+    /* Failed by itself, as its why, code and retry_after_s say; without an id in its envelope the message could not be read. */
+    void (*on_failed)(void *arg, struct con_delivery *delivery, const struct con_event *event);
     /* After each committed transaction, and after failed ones were handed out: acknowledge what can be. */
     void (*on_progress)(void *arg);
     /* Nothing runs any more. Deliveries that were started and not handed out (after con_runner_stop) are the owner's again. */

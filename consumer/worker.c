@@ -14,6 +14,7 @@ struct con_worker {
     char connection_name[160]; /* "sluice-consumer/billing/host/pid" */
     struct con_watch broker_watch;
     struct con_watch pg_watch;
+    struct con_handler handler;
     struct con_statements statements;
     struct sl_amqp_link *broker;
     struct sl_pg_link *pg;
@@ -24,6 +25,7 @@ struct con_worker {
 };
 
 static void name_worker(struct con_worker *worker);
+static bool open_handler(struct con_worker *worker, struct sl_err *err);
 static bool open_pg(struct con_worker *worker, struct sl_err *err);
 static bool open_broker(struct con_worker *worker, struct sl_err *err);
 static bool open_desk(struct con_worker *worker, struct sl_err *err);
@@ -49,7 +51,8 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     name_worker(worker);
     con_watch_init(&worker->broker_watch, opts->log, opts->metrics, true, worker->name, "consume");
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
-    if (!open_pg(worker, err) || !open_broker(worker, err) || !open_desk(worker, err)) {
+    if (!open_handler(worker, err) || !open_pg(worker, err) || !open_broker(worker, err) ||
+        !open_desk(worker, err)) {
         con_worker_free(worker);
         return NULL;
     }
@@ -69,9 +72,24 @@ static void name_worker(struct con_worker *worker)
              worker->opts.service, worker->name, host, (int)getpid());
 }
 
+static bool open_handler(struct con_worker *worker, struct sl_err *err)
+{
+    return con_handler_init(&worker->handler,
+                            &(struct con_handler_opts){
+                                .loop = worker->opts.loop,
+                                .log = worker->opts.log,
+                                .metrics = worker->opts.metrics,
+                                .subsystem = worker->opts.subsystem,
+                            },
+                            err);
+}
+
 static bool open_pg(struct con_worker *worker, struct sl_err *err)
 {
     con_apply_statements(&worker->statements);
+    if (worker->handler.type->add_statements != NULL) {
+        worker->handler.type->add_statements(&worker->statements);
+    }
     worker->pg = sl_pg_link_new(
         &(struct sl_pg_link_opts){
             .loop = worker->opts.loop,
@@ -113,6 +131,7 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .amqp = worker->opts.amqp,
             .subsystem = worker->opts.subsystem,
             .policy = worker->opts.policy,
+            .handler = &worker->handler,
             .owner = worker->name,
             .connection_name = worker->connection_name,
             .broker = worker->broker,
@@ -130,6 +149,7 @@ void con_worker_free(struct con_worker *worker)
     sl_amqp_link_free(worker->broker);
     sl_pg_link_free(worker->pg);
     con_desk_free(worker->desk);
+    con_handler_done(&worker->handler);
     free(worker);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "consumer/billing_handler.h"
 #include "shared/digest.h"
 #include "tests/support/claims.h"
 
@@ -102,6 +103,7 @@ static void answer(const char *sqlstate, enum sl_code code, size_t new_rows)
 
 static struct sl_loop *loop;
 static struct sl_metrics *metrics;
+static struct con_handler handler;
 static struct con_runner *runner;
 static struct con_delivery deliveries[EVENTS_MAX];
 static struct con_delivery *list[EVENTS_MAX];
@@ -122,14 +124,13 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     note(text);
 }
 
-static void on_failed(void *arg, struct con_delivery *delivery, const struct sl_envelope *envelope,
-                      const struct sl_err *why, const char *sqlstate)
+static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event)
 {
     (void)arg;
     char text[40];
     snprintf(text, sizeof text, "%d:failed(%s%s)", (int)delivery->tag,
-             sqlstate[0] == '\0' ? sl_code_name(why->code) : sqlstate,
-             envelope == NULL ? ",?" : "");
+             event->code[0] == '\0' ? sl_code_name(event->why.code) : event->code,
+             event->envelope.id.data == NULL ? ",?" : "");
     note(text);
 }
 
@@ -160,8 +161,118 @@ static void turn(int64_t wait_ms)
     sl_timer_free(timer);
 }
 
+/* A handler that prepares: what each event becomes is scripted, 'p'ending, 'd'ead, 'u' duplicate or 'h'eld, and it says when it is done. */
+static struct {
+    const char *script;
+    struct con_event *events;
+    size_t count;
+    con_prepared_fn *on_prepared;
+    void *arg;
+    bool is_stopped;
+} acting;
+
+static bool acting_read(void *self, struct sl_arena *arena, struct con_event *events, size_t count,
+                        size_t *out_replaced, struct sl_err *err)
+{
+    (void)self;
+    (void)arena;
+    (void)out_replaced;
+    (void)err;
+    acting.events = events;
+    acting.count = count;
+    return true;
+}
+
+static enum con_prepare acting_prepare(void *self, struct sl_pg_link *pg,
+                                       con_prepared_fn *on_prepared, void *arg, struct sl_err *err)
+{
+    (void)self;
+    (void)pg;
+    (void)err;
+    acting.on_prepared = on_prepared;
+    acting.arg = arg;
+    return CON_PREPARING;
+}
+
+static void acting_prepared(void)
+{
+    struct con_handler_error error = { .sqlstate = "" };
+    bool is_held = false;
+    for (size_t i = 0; i < acting.count; i++) {
+        struct con_event *event = &acting.events[i];
+        if (event->verdict != CON_PENDING && event->verdict != CON_HELD) {
+            continue;
+        }
+        char word = acting.script[i];
+        event->verdict = word == 'p'   ? CON_PENDING
+                         : word == 'd' ? CON_DEAD
+                         : word == 'u' ? CON_DUPLICATE
+                                       : CON_HELD;
+        event->code = "no_stock";
+        is_held = is_held || word == 'h';
+    }
+    sl_fail(&error.err, SL_E_HTTP_UNREACHABLE, "away");
+    con_prepared_fn *on_prepared = acting.on_prepared;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(on_prepared);
+    acting.on_prepared = NULL;
+    on_prepared(acting.arg, is_held ? &error : NULL);
+}
+
+static void acting_stop(void *self)
+{
+    (void)self;
+    acting.is_stopped = true;
+}
+
+static bool acting_plan(void *self, size_t first, size_t count, struct sl_err *err)
+{
+    (void)self;
+    (void)first;
+    (void)count;
+    (void)err;
+    return true;
+}
+
+static void acting_settle(void *self)
+{
+    (void)self;
+    for (size_t i = 0; i < acting.count; i++) {
+        if (acting.events[i].verdict == CON_PENDING) {
+            acting.events[i].verdict = CON_APPLIED;
+        }
+    }
+}
+
+static void acting_free(void *self)
+{
+    (void)self;
+}
+
+static const struct con_handler_type acting_type = {
+    .free = acting_free,
+    .read = acting_read,
+    .prepare = acting_prepare,
+    .stop = acting_stop,
+    .plan = acting_plan,
+    .settle = acting_settle,
+};
+
 /* Events 1 .. count, all of a type that billing archives; `rubbish` (from 1) is no message. */
+static void begin_with(const struct con_handler *with, size_t count, size_t rubbish);
 static void begin(size_t count, size_t rubbish)
+{
+    begin_with(NULL, count, rubbish);
+}
+
+static void begin_acting(size_t count, const char *script)
+{
+    memset(&acting, 0, sizeof acting);
+    acting.script = script;
+    begin_with(&(struct con_handler){ &acting_type, &acting }, count, 0);
+}
+
+/* with NULL: billing. */
+static void begin_with(const struct con_handler *with, size_t count, size_t rubbish)
 {
     struct sl_err err;
     trace[0] = '\0';
@@ -169,8 +280,14 @@ static void begin(size_t count, size_t rubbish)
     link_state.is_up = true;
     loop = sl_loop_new(&err);
     metrics = sl_metrics_new(&err);
+    if (with != NULL) {
+        handler = *with;
+    } else {
+        CU_ASSERT_TRUE_FATAL(con_billing_handler_init(&handler, &err));
+    }
     runner = con_runner_new(&(struct con_runner_opts){ .loop = loop,
                                                        .metrics = metrics,
+                                                       .handler = &handler,
                                                        .subsystem = "billing",
                                                        .batch_max = EVENTS_MAX,
                                                        .on_decided = on_decided,
@@ -201,6 +318,7 @@ static void begin(size_t count, size_t rubbish)
 static void end(void)
 {
     con_runner_free(runner);
+    con_handler_done(&handler);
     sl_metrics_free(metrics);
     sl_loop_free(loop);
     for (size_t i = 0; i < EVENTS_MAX; i++) {
@@ -345,5 +463,71 @@ CLAIM(runner__stopping_while_it_holds_ends_at_once)
     con_runner_stop(runner);
     turn(0);
     CU_ASSERT_STRING_EQUAL(trace, "finished ");
+    end();
+}
+
+CLAIM(runner__what_is_prepared_goes_into_one_transaction_and_the_rest_is_handed_out_before)
+{
+    begin_acting(4, "pdup");
+    CU_ASSERT_PTR_NULL(link_state.on_done); /* no transaction before */
+    acting_prepared();
+    CU_ASSERT_STRING_EQUAL(trace, "2:failed(no_stock) 3:duplicate ");
+    CU_ASSERT_EQUAL(link_state.claimed, 2);
+    answer(NULL, SL_E_NONE, 2);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "2:failed(no_stock) 3:duplicate 1:applied 4:applied finished ");
+    end();
+}
+
+CLAIM(runner__what_is_held_waits_while_its_neighbours_are_committed)
+{
+    begin_acting(3, "php");
+    acting_prepared();
+    CU_ASSERT_EQUAL(link_state.claimed, 2);
+    answer(NULL, SL_E_NONE, 2);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "1:applied 3:applied ");
+    CU_ASSERT_TRUE(con_runner_is_holding(runner));
+    CU_ASSERT_PTR_NULL(acting.on_prepared);
+    turn(300); /* the first backoff is at most 250 ms */
+    acting.script = "ppp";
+    acting_prepared();
+    CU_ASSERT_EQUAL(link_state.claimed, 1);
+    answer(NULL, SL_E_NONE, 1);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "1:applied 3:applied 2:applied finished ");
+    CU_ASSERT_FALSE(con_runner_is_holding(runner));
+    end();
+}
+
+CLAIM(runner__what_has_been_done_outside_is_committed_even_when_stopping)
+{
+    begin_acting(3, "phd");
+    con_runner_stop(runner);
+    turn(0);
+    CU_ASSERT_TRUE(acting.is_stopped);
+    CU_ASSERT_STRING_EQUAL(trace, "");
+    acting_prepared();
+    CU_ASSERT_EQUAL(link_state.claimed, 1);
+    answer(NULL, SL_E_NONE, 1);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "3:failed(no_stock) 1:applied finished ");
+    end();
+}
+
+CLAIM(runner__a_database_that_leaves_after_preparing_does_not_make_it_prepare_what_is_done)
+{
+    begin_acting(2, "pd");
+    acting_prepared();
+    answer("", SL_E_PG_UNREACHABLE, 0);
+    CU_ASSERT_TRUE(con_runner_is_holding(runner));
+    link_state.is_up = true;
+    con_runner_pg_up(runner);
+    turn(0);
+    acting_prepared();
+    CU_ASSERT_EQUAL(link_state.claimed, 1);
+    answer(NULL, SL_E_NONE, 1);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "2:failed(no_stock) 1:applied finished ");
     end();
 }

@@ -1,0 +1,25 @@
+#include "consumer/handler.h"
+
+#include "consumer/billing_handler.h"
+
+bool con_handler_init(struct con_handler *handler, const struct con_handler_opts *opts,
+                      struct sl_err *err)
+{
+    switch (opts->subsystem->handler) {
+    case SL_HANDLER_BILLING:
+        return con_billing_handler_init(handler, err);
+    case SL_HANDLER_SQL:
+    case SL_HANDLER_HTTP:
+        break;
+    }
+    return sl_fail(err, SL_E_CONFIG, "handler %s cannot be run by this version yet",
+                   sl_handler_name(opts->subsystem->handler));
+}
+
+void con_handler_done(struct con_handler *handler)
+{
+    if (handler->self != NULL) {
+        handler->type->free(handler->self);
+        handler->self = NULL;
+    }
+}
