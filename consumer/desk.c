@@ -236,8 +236,9 @@ static void on_failed(void *arg, struct con_delivery *delivery, const struct con
 
 static void on_gone(void *arg, const struct con_delivery *delivery)
 {
-    (void)delivery;
-    on_progress(arg);
+    struct con_desk *desk = arg;
+    con_attempts_note(desk->opts.attempts, desk->opts.subsystem->name, delivery);
+    on_progress(desk);
 }
 
 /* Something may be settled, or ready to leave. */

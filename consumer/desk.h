@@ -10,6 +10,7 @@
 #ifndef CONSUMER_DESK_H
 #define CONSUMER_DESK_H
 
+#include "consumer/attempts.h"
 #include "consumer/fate.h"
 #include "consumer/handler.h"
 #include "shared/amqp_link.h"
@@ -28,10 +29,11 @@ struct con_desk_opts {
     const struct sl_subsystem *subsystem;
     struct con_fate_policy policy;
     const struct con_handler *handler;
-    const char *owner;           /* the worker's name */
-    const char *connection_name; /* shown by the broker's own tools */
-    struct sl_amqp_link *broker; /* that delivers, and takes the acknowledgements */
-    struct sl_pg_link *pg;       /* has the statements of con_apply_statements */
+    const char *owner;             /* the worker's name */
+    const char *connection_name;   /* shown by the broker's own tools */
+    struct sl_amqp_link *broker;   /* that delivers, and takes the acknowledgements */
+    struct con_attempts *attempts; /* told of each failed try */
+    struct sl_pg_link *pg;         /* has the statements of con_apply_statements */
 };
 
 struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *err) SL_MUST;

@@ -12,14 +12,15 @@
 #define MS_PER_S            1000
 
 static const char *class_of(const struct con_try *failed);
-static int64_t wait_s(const struct con_try *failed, int64_t backoff_ms, uint64_t random);
+static int64_t wait_s(const struct con_try *failed, const struct con_fate_policy *policy,
+                      uint64_t random);
 
 struct con_fate con_fate_decide(const struct con_try *failed, const struct con_fate_policy *policy,
                                 uint64_t random)
 {
     struct con_fate fate = { .error_class = class_of(failed) };
     if (strcmp(fate.error_class, "item") == 0 && failed->attempt < policy->attempts) {
-        fate.wait_s = wait_s(failed, policy->backoff_ms, random);
+        fate.wait_s = wait_s(failed, policy, random);
     }
     return fate;
 }
@@ -40,13 +41,17 @@ static const char *class_of(const struct con_try *failed)
     return may_pass && !is_spent_unique && !is_too_large ? "item" : "permanent";
 }
 
-static int64_t wait_s(const struct con_try *failed, int64_t backoff_ms, uint64_t random)
+static int64_t wait_s(const struct con_try *failed, const struct con_fate_policy *policy,
+                      uint64_t random)
 {
     int64_t longest_ms = SL_DELAY_S_MAX * MS_PER_S;
     int64_t doublings = failed->attempt - 1 < DOUBLINGS_MAX ? failed->attempt - 1 : DOUBLINGS_MAX;
-    int64_t wait_ms = backoff_ms < 1 ? 1 : backoff_ms;
+    int64_t wait_ms = policy->backoff_ms < 1 ? 1 : policy->backoff_ms;
     for (int64_t i = 0; i < doublings && wait_ms < longest_ms; i++) {
         wait_ms *= 2;
+    }
+    if (policy->backoff_max_ms > 0 && wait_ms > policy->backoff_max_ms) {
+        wait_ms = policy->backoff_max_ms;
     }
     if (wait_ms < longest_ms) {
         uint64_t choices = (uint64_t)(wait_ms / LENGTHENING_DIVISOR) + 1;

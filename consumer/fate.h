@@ -19,6 +19,8 @@
 struct con_fate_policy {
     int64_t attempts;   /* tries in all, at least 1 */
     int64_t backoff_ms; /* before the second try */
+    int64_t
+        backoff_max_ms; /* longest wait, before it is lengthened; 0: as long as the delay levels reach */
 };
 
 /* One failed try. */

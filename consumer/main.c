@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "consumer/attempts.h"
 #include "consumer/config.h"
 #include "consumer/parker.h"
 #include "consumer/upkeep.h"
@@ -33,6 +34,7 @@ struct app {
     struct sl_loop *loop;
     struct con_worker *workers[WORKERS_MAX];
     size_t worker_count;
+    struct con_attempts *attempts;
     struct con_parker *parker;
     struct con_upkeep *upkeep;
     struct sl_health health;
@@ -47,6 +49,7 @@ static void app_done(struct app *app);
 static bool read_config(struct app *app, struct sl_err *err);
 static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
+static bool start_attempts(struct app *app, struct sl_err *err);
 static bool start_workers(struct app *app, struct sl_err *err);
 static bool start_parker(struct app *app, struct sl_err *err);
 static bool start_upkeep(struct app *app, struct sl_err *err);
@@ -89,14 +92,15 @@ int main(int argc, char **argv)
 
 static bool run(struct app *app, struct sl_err *err)
 {
-    return read_config(app, err)      /* every mistake at once */
-           && open_log(app, err)      /* before anything can go wrong unseen */
-           && open_loop(app, err)     /* signals become events of the loop */
-           && start_workers(app, err) /* links connect by themselves, for ever */
-           && start_parker(app, err)  /* dead letters into their table */
-           && start_upkeep(app, err)  /* partitions of the inbox */
-           && open_health(app, err)   /* ready when the first attempts have ended */
-           && serve(app, err);        /* until SIGTERM, then drain */
+    return read_config(app, err)       /* every mistake at once */
+           && open_log(app, err)       /* before anything can go wrong unseen */
+           && open_loop(app, err)      /* signals become events of the loop */
+           && start_attempts(app, err) /* the history of failed tries */
+           && start_workers(app, err)  /* links connect by themselves, for ever */
+           && start_parker(app, err)   /* dead letters into their table */
+           && start_upkeep(app, err)   /* partitions of the inbox */
+           && open_health(app, err)    /* ready when the first attempts have ended */
+           && serve(app, err);         /* until SIGTERM, then drain */
 }
 
 static void app_done(struct app *app)
@@ -107,6 +111,7 @@ static void app_done(struct app *app)
     for (size_t i = 0; i < app->worker_count; i++) {
         con_worker_free(app->workers[i]);
     }
+    con_attempts_free(app->attempts);
     sl_timer_free(app->drain_timer);
     sl_loop_free(app->loop);
     sl_log_free(app->log);
@@ -188,6 +193,20 @@ static bool open_loop(struct app *app, struct sl_err *err)
            sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
 }
 
+static bool start_attempts(struct app *app, struct sl_err *err)
+{
+    app->attempts = con_attempts_new(
+        &(struct con_attempts_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .database_url = app->config.database_url,
+            .service = app->service,
+        },
+        err);
+    return app->attempts != NULL;
+}
+
 static bool start_workers(struct app *app, struct sl_err *err)
 {
     for (size_t i = 0; i < app->config.chosen_count; i++) {
@@ -201,6 +220,7 @@ static bool start_workers(struct app *app, struct sl_err *err)
                     .database_url = app->config.database_url,
                     .service = app->service,
                     .subsystem = app->config.chosen[i],
+                    .attempts = app->attempts,
                     .policy = con_config_policy(&app->config, app->config.chosen[i]),
                     .number = number,
                 },
@@ -233,7 +253,15 @@ static bool start_parker(struct app *app, struct sl_err *err)
 
 static bool start_upkeep(struct app *app, struct sl_err *err)
 {
-    app->upkeep = con_upkeep_new(app->loop, app->log, app->config.database_url, app->service, err);
+    app->upkeep = con_upkeep_new(
+        &(struct con_upkeep_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .database_url = app->config.database_url,
+            .service = app->service,
+            .subsystems = &app->config.described,
+        },
+        err);
     return app->upkeep != NULL;
 }
 
@@ -293,7 +321,7 @@ static void on_stop_signal(int signal_number, void *arg)
 static void on_drain_timer(void *arg)
 {
     struct app *app = arg;
-    bool is_drained = con_parker_is_drained(app->parker);
+    bool is_drained = con_parker_is_drained(app->parker) && con_attempts_is_drained(app->attempts);
     for (size_t i = 0; i < app->worker_count; i++) {
         is_drained = is_drained && con_worker_is_drained(app->workers[i]);
     }

@@ -1,9 +1,10 @@
 /*
- * upkeep - makes the inbox's partitions for the weeks ahead and drops those past their keeping, once at start and once a day.
+ * upkeep - what the tables need once at start and once a day: the inbox's partitions for the weeks ahead are made and those past their keeping
+ * dropped, resolved dead letters and attempts past theirs are removed.
  *
  * Opens a connection for it and closes it again. A failure is said and tried again after UPKEEP_RETRY_MS; meanwhile events of a week that has no
  * partition wait in the default one and move when it is made.
- * Law: consumer/sql/inbox_maintain.sql, which several processes may run at once.
+ * Law: consumer/sql/inbox_maintain.sql and history_prune.sql, which several processes may run at once.
  * Threads: one loop.
  */
 #ifndef CONSUMER_UPKEEP_H
@@ -11,13 +12,20 @@
 
 #include "shared/log.h"
 #include "shared/loop.h"
+#include "shared/subsystems.h"
 
 struct con_upkeep;
 
-/* Everything is borrowed. Starts on the next turn of the loop. */
-struct con_upkeep *con_upkeep_new(struct sl_loop *loop, struct sl_log *log,
-                                  const char *database_url, const char *service,
-                                  struct sl_err *err) SL_MUST;
+struct con_upkeep_opts {
+    struct sl_loop *loop; /* borrowed, as everything here */
+    struct sl_log *log;
+    const char *database_url;
+    const char *service;
+    const struct sl_subsystems *subsystems; /* each says how many of its dead letters are kept */
+};
+
+/* Starts on the next turn of the loop. */
+struct con_upkeep *con_upkeep_new(const struct con_upkeep_opts *opts, struct sl_err *err) SL_MUST;
 /* Accepts NULL. */
 void con_upkeep_free(struct con_upkeep *upkeep);
 

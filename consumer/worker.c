@@ -132,6 +132,7 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .subsystem = worker->opts.subsystem,
             .policy = worker->opts.policy,
             .handler = &worker->handler,
+            .attempts = worker->opts.attempts,
             .owner = worker->name,
             .connection_name = worker->connection_name,
             .broker = worker->broker,

@@ -12,6 +12,7 @@
 #ifndef CONSUMER_WORKER_H
 #define CONSUMER_WORKER_H
 
+#include "consumer/attempts.h"
 #include "consumer/fate.h"
 #include "shared/amqp_url.h"
 #include "shared/log.h"
@@ -29,6 +30,7 @@ struct con_worker_opts {
     const char *database_url;
     const char *service;
     const struct sl_subsystem *subsystem;
+    struct con_attempts *attempts;
     struct con_fate_policy policy; /* of the subsystem */
     unsigned number;               /* from 0, among the workers of the subsystem */
 };

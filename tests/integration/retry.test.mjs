@@ -121,6 +121,15 @@ test('while the way to the delays is broken nothing is acknowledged, and it goes
   await until('it is applied', async () => (await applied('sub_blocked')) === '1', 60000);
 });
 
+test('every failed try can be read, with when the next one is due', async () => {
+  await until('the tries of the orphan are noted', async () => (await stack.value("SELECT count(*) FROM sluice_attempt WHERE event_id = 'evt_sub_orphan'")) === '3');
+  assert.deepEqual(await stack.query(`SELECT attempt, class, code, type, due_at > at, error ~ 'subscription_has_customer' FROM sluice_attempt
+      WHERE event_id = 'evt_sub_orphan' ORDER BY attempt`),
+  [['1', 'item', '23503', 'customer.subscription.created', 't', 't'], ['2', 'item', '23503', 'customer.subscription.created', 't', 't'],
+    ['3', 'item', '23503', 'customer.subscription.created', '', 't']]);
+  assert.equal(await stack.value("SELECT count(*) FROM sluice_attempt WHERE event_id = 'evt_cus_refused' AND due_at IS NULL"), '1');
+});
+
 const waiting = async () => (await stack.api('GET', `/api/queues/${stack.name}`)).reduce((sum, queue) => sum + (queue.messages ?? 0), 0);
 
 test('nothing is left in a queue, and the counters tell the story', async () => {

@@ -234,5 +234,19 @@ EXECUTE dead_letter('{billing,billing}', '{stripe,NULL}', '{"",NULL}', '{false,N
     ARRAY['{"a":2}', NULL]::bytea[], ARRAY['\x01', '\x02']::bytea[], ARRAY['\xaa', '\xbb']::bytea[], '{NULL,NULL}');
 SELECT pg_temp.claim_that('dead letter: one open letter per event, or per bytes without an id; the last failure is shown',
     (SELECT string_agg(concat_ws(':', event_id, error, attempts, payload), ' ' ORDER BY id) FROM sluice_dead_letter), 'evt_x:second:6:{"a": 2} x:1');
-EXECUTE attempt('billing', '{evt_x}', '{t}', '{1}', '{2026-01-02T10:00:00Z}', '{item}', '{23503}', '{no parent}');
+EXECUTE attempt('{billing}', '{evt_x}', '{t}', '{1}', '{2026-01-02T10:00:00Z}', '{item}', '{23503}', '{no parent}', '{NULL}');
 SELECT pg_temp.claim_that('attempt: noted', (SELECT count(*)::text FROM sluice_attempt WHERE event_id = 'evt_x'), '1');
+
+-- Keeping.
+INSERT INTO sluice_dead_letter (subsystem, event_id, reason, error_class, status, envelope, body_sha256, updated_at)
+SELECT s, 'evt_keep_' || n, 'permanent', 'permanent', CASE WHEN n <= 3 THEN 'open' ELSE 'discarded' END, '', sha256(n::text::bytea), now() - n * interval '1 day'
+  FROM unnest('{short,long,nameless}'::text[]) s, generate_series(1, 700) n;
+EXECUTE history_prune('{short,long}', '{5,0}', '{0,86400000000}');
+SELECT pg_temp.claim_that('keeping: the newest so many, or those younger than an age, or 500 and 90 days when nobody says; open ones always',
+    (SELECT string_agg(concat_ws(':', subsystem, status, n), ' ' ORDER BY subsystem, status)
+       FROM (SELECT subsystem, status, count(*) AS n FROM sluice_dead_letter WHERE event_id LIKE 'evt_keep_%' GROUP BY 1, 2) AS kept),
+    'long:discarded:697 long:open:3 nameless:discarded:500 nameless:open:3 short:discarded:5 short:open:3');
+INSERT INTO sluice_attempt (subsystem, event_id, type, attempt, at, class) VALUES
+    ('billing', 'evt_old', 't', 1, now() - interval '91 days', 'item'), ('billing', 'evt_young', 't', 1, now() - interval '89 days', 'item');
+EXECUTE history_prune('{}', '{}', '{}');
+SELECT pg_temp.claim_that('keeping: attempts for 90 days', (SELECT string_agg(event_id, ' ') FROM sluice_attempt WHERE event_id IN ('evt_old', 'evt_young')), 'evt_young');
