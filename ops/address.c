@@ -95,6 +95,15 @@ bool ops_address_consumer(const struct ops_address *address, const char *flag,
     return take_url(OPS_DEFAULT_CONSUMER, out_url, err);
 }
 
+const char *ops_address_state_dir(const struct ops_address *address, const char *flag)
+{
+    if (flag != NULL || address->settings.state_dir != NULL) {
+        return flag != NULL ? flag : address->settings.state_dir;
+    }
+    const char *of_stack = ops_stack_get(&address->stack, "SLUICE_STATE_DIR");
+    return of_stack != NULL ? of_stack : OPS_DEFAULT_STATE_DIR;
+}
+
 static bool take_url(const char *url, char out_url[OPS_URL_BYTES], struct sl_err *err)
 {
     size_t bytes = strlen(url);

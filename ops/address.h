@@ -15,6 +15,7 @@
 #define OPS_URL_BYTES         512u
 #define OPS_DEFAULT_PUBLISHER "http://127.0.0.1:8080"
 #define OPS_DEFAULT_CONSUMER  "http://127.0.0.1:9464"
+#define OPS_DEFAULT_STATE_DIR "/var/lib/sluice"
 #define OPS_WEBHOOK_PATH      "/webhooks/stripe"
 
 struct ops_settings {
@@ -42,6 +43,9 @@ bool ops_address_publisher(const struct ops_address *address, const char *flag,
                            char out_url[OPS_URL_BYTES], struct sl_err *err) SL_MUST;
 bool ops_address_consumer(const struct ops_address *address, const char *flag,
                           char out_url[OPS_URL_BYTES], struct sl_err *err) SL_MUST;
+
+/* Where the daemons of this machine keep their control sockets; flag may be NULL. Borrowed. */
+const char *ops_address_state_dir(const struct ops_address *address, const char *flag);
 
 /* "0.0.0.0:8080", ":8080" or "[::]:8080" as the URL that reaches it from here. False when it is no host:port. */
 bool ops_address_from_listen(const char *listen, char out_url[OPS_URL_BYTES]);

@@ -7,6 +7,8 @@
 #include "ops/completion.h"
 #include "ops/dev.h"
 #include "ops/health.h"
+#include "ops/ingest.h"
+#include "ops/log_level.h"
 #include "ops/manual.h"
 #include "ops/migrate.h"
 #include "ops/sign.h"
@@ -115,6 +117,31 @@ static const struct ops_command commands[] = {
           "Exit status: 0 nothing to do, 2 apply has work, or something differs.\n",
       .example = "sluice topology diff\nsluice topology diff -o json",
       .run = ops_topology_diff },
+    { .name = "ingest pause",
+      .purpose = "keep webhooks out for a while: 503, and the senders come again",
+      .usage = ops_ingest_pause_usage,
+      .example = "sluice ingest pause --for 30m\nsluice ingest pause --source stripe --answer 429",
+      .run = ops_ingest_pause },
+    { .name = "ingest resume",
+      .purpose = "let webhooks in again",
+      .usage = ops_ingest_resume_usage,
+      .example = "sluice ingest resume",
+      .run = ops_ingest_resume },
+    { .name = "ingest status",
+      .purpose = "who is paused, until when, and how the publisher is",
+      .usage = ops_ingest_status_usage,
+      .example = "sluice ingest status\nsluice ingest status -o json",
+      .run = ops_ingest_status },
+    { .name = "log show",
+      .purpose = "the log levels of the running publisher",
+      .usage = ops_log_show_usage,
+      .example = "sluice log show",
+      .run = ops_log_show },
+    { .name = "log set",
+      .purpose = "change them without a restart",
+      .usage = ops_log_set_usage,
+      .example = "sluice log set --level debug\nsluice log set --degraded error",
+      .run = ops_log_set },
     { .name = "health",
       .purpose = "do the daemons answer, and can they take work",
       .usage =

@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#define MISTAKES_BYTES_MAX (32u * 1024u)
-
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct pub_config, field, TYPE, __VA_ARGS__)
 static const struct sl_conf_key keys[] = {
 #include "publisher/config.def"
@@ -15,25 +13,31 @@ static const char *const sources[] = { "stripe", NULL };
 
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
 static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes);
-static bool add_stripe_secret(struct pub_config *config, struct sl_span secret,
-                              const char **out_why);
+static void check_sentry(struct pub_config *config, struct sl_buf *mistakes);
+static const struct sl_conf_key *find(const char *name);
 
 bool pub_config_read(struct pub_config *config, char *const *environment, struct sl_err *err)
 {
     SL_DONE(sl_buf_done) struct sl_buf mistakes;
-    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
+    sl_buf_init(&mistakes, PUB_CONFIG_MISTAKES_BYTES_MAX);
+    pub_config_load(config, environment, &mistakes);
+    return sl_conf_verdict(&mistakes, err);
+}
+
+void pub_config_load(struct pub_config *config, char *const *environment, struct sl_buf *mistakes)
+{
     SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
-    sl_conf_source_init(&source, environment, &mistakes);
-    sl_conf_read(keys, SL_COUNT(keys), &source, config, &mistakes);
-    check_amqp(config, &mistakes);
-    load_stripe_secrets(config, &mistakes);
-    pub_policy_parse(config->degraded_policy, sources, &config->policies, &mistakes);
+    sl_conf_source_init(&source, environment, mistakes);
+    sl_conf_read(keys, SL_COUNT(keys), &source, config, mistakes);
+    check_amqp(config, mistakes);
+    load_stripe_secrets(config, mistakes);
+    check_sentry(config, mistakes);
+    pub_policy_parse(config->degraded_policy, sources, &config->policies, mistakes);
     if (config->port != 0) {
         snprintf(config->listen, sizeof config->listen, "0.0.0.0:%d", (int)config->port);
     } else if (config->http_listen != NULL) {
         snprintf(config->listen, sizeof config->listen, "%s", config->http_listen);
     }
-    return sl_conf_verdict(&mistakes, err);
 }
 
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes)
@@ -49,15 +53,8 @@ static void check_amqp(struct pub_config *config, struct sl_buf *mistakes)
 
 static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes)
 {
-    const char *why = config->stripe_secrets == NULL
-                          ? "must be set to the endpoint's signing secret (whsec_…)"
-                          : NULL;
-    struct sl_span rest = sl_span_of(config->stripe_secrets);
-    struct sl_span secret = { 0 };
-    while (why == NULL && sl_span_split(&rest, ',', &secret)) {
-        add_stripe_secret(config, secret, &why);
-    }
-    if (why == NULL) {
+    const char *why = NULL;
+    if (pub_keyring_load(&config->stripe_keys, config->stripe_secrets, &why)) {
         return;
     }
     if (config->flag_billing) {
@@ -68,35 +65,53 @@ static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistak
     }
 }
 
-static bool add_stripe_secret(struct pub_config *config, struct sl_span secret,
-                              const char **out_why)
+static void check_sentry(struct pub_config *config, struct sl_buf *mistakes)
 {
-    *out_why = sl_stripe_secret_objection(secret);
-    if (*out_why != NULL) {
-        return false;
-    }
-    if (config->stripe_key_count == SL_STRIPE_SECRETS_MAX) {
-        *out_why = "holds more than 8 secrets";
-        return false;
-    }
+    bool is_own = config->sentry_dsn_queue != NULL;
+    const char *dsn = is_own ? config->sentry_dsn_queue : config->sentry_dsn;
     struct sl_err why = { 0 };
-    struct sl_hmac_key *key = sl_hmac_key_new(secret, &why);
-    if (key == NULL) {
-        *out_why = "could not be loaded into the digest library";
-        return false;
+    if (dsn == NULL) {
+        return;
     }
-    config->stripe_keys[config->stripe_key_count++] = key;
-    return true;
+    config->has_sentry = sl_sentry_dsn_parse(dsn, &config->sentry, &why);
+    if (!config->has_sentry) {
+        sl_buf_printf(mistakes, "%s: %s\n", is_own ? "SENTRY_DSN_QUEUE" : "SENTRY_DSN", why.text);
+    }
 }
 
 void pub_config_done(struct pub_config *config)
 {
-    for (size_t i = 0; i < config->stripe_key_count; i++) {
-        sl_hmac_key_free(config->stripe_keys[i]);
-    }
-    config->stripe_key_count = 0;
+    pub_keyring_done(&config->stripe_keys);
     sl_amqp_url_done(&config->amqp);
     sl_conf_done(keys, SL_COUNT(keys), config);
+}
+
+size_t pub_config_changes(const struct pub_config *a, const struct pub_config *b,
+                          const char *out_names[PUB_CONFIG_KEYS_MAX])
+{
+    _Static_assert(SL_COUNT(keys) <= PUB_CONFIG_KEYS_MAX, "every key finds room");
+    size_t count = 0;
+    for (size_t i = 0; i < SL_COUNT(keys); i++) {
+        if (sl_conf_differs(&keys[i], a, b)) {
+            out_names[count++] = keys[i].env;
+        }
+    }
+    return count;
+}
+
+void pub_config_swap(struct pub_config *a, struct pub_config *b, const char *name)
+{
+    sl_conf_swap(find(name), a, b);
+}
+
+static const struct sl_conf_key *find(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(keys[i].env, name) != 0) {
+        i++;
+        SL_ASSERT(i < SL_COUNT(keys));
+    }
+    return &keys[i];
 }
 
 void pub_config_help(struct sl_buf *out)

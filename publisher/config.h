@@ -1,24 +1,29 @@
 /*
- * config - what the publisher is told at start: keys of publisher/config.def, parsed and checked.
+ * config - what the publisher is told: keys of publisher/config.def, parsed and checked.
  *
- * Refuses to start on an unsafe webhook secret; with FLAG_QUEUE_BILLING=false that is a warning and billing routes answer 503.
- * Threads: read once; const afterwards.
+ * Refuses an unsafe webhook secret; with FLAG_QUEUE_BILLING=false that is a warning and billing routes answer 503.
+ * Threads: read at start, and again on SIGHUP by the loop that owns it (reload); const for everyone else.
  */
 #ifndef PUBLISHER_CONFIG_H
 #define PUBLISHER_CONFIG_H
 
+#include "publisher/keyring.h"
 #include "publisher/policy.h"
 #include "shared/amqp_url.h"
 #include "shared/conf.h"
-#include "shared/stripe_signature.h"
+#include "shared/sentry_dsn.h"
+
+#define PUB_CONFIG_KEYS_MAX           64u
+#define PUB_CONFIG_MISTAKES_BYTES_MAX (32u * 1024u)
 
 #define SL_CONF SL_CONF_FIELD
 struct pub_config {
 #include "publisher/config.def"
     struct sl_amqp_url amqp;
     char listen[80]; /* PORT or SLUICE_HTTP_LISTEN */
-    struct sl_hmac_key *stripe_keys[SL_STRIPE_SECRETS_MAX];
-    size_t stripe_key_count;
+    struct pub_keyring stripe_keys;
+    struct sl_sentry_dsn sentry; /* SENTRY_DSN_QUEUE, else SENTRY_DSN */
+    bool has_sentry;
     struct pub_policy_list policies; /* the parsed degraded_policy */
     char
         secret_warning[160]; /* why billing cannot run although the start goes on; "" when it can */
@@ -28,8 +33,17 @@ struct pub_config {
 /* environment: NAME=value, NULL-terminated. All mistakes go to stderr at once; SL_E_CONFIG. */
 bool pub_config_read(struct pub_config *config, char *const *environment,
                      struct sl_err *err) SL_MUST;
+/* The same, with the mistakes appended ("NAME: what is wrong\n"); the storage must be zeroed, and is to be released either way. */
+void pub_config_load(struct pub_config *config, char *const *environment, struct sl_buf *mistakes);
 /* Wipes secrets. Accepts zeroed storage. */
 void pub_config_done(struct pub_config *config);
+
+/* Names of the keys whose values differ; the number of them. */
+size_t pub_config_changes(const struct pub_config *a, const struct pub_config *b,
+                          const char *out_names[PUB_CONFIG_KEYS_MAX]);
+/* Each gets the other's value for a key, as it was written; what was parsed from it stays where it is. */
+void pub_config_swap(struct pub_config *a, struct pub_config *b, const char *name);
+
 /* Appends the table of keys for --help. */
 void pub_config_help(struct sl_buf *out);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "publisher/broker.h"
 #include "publisher/pending.h"
 #include "publisher/replay.h"
 #include "publisher/stores.h"
@@ -24,7 +25,7 @@ struct pub_intake {
     struct pub_wrap wrap;
     struct pub_stores stores;
     struct sl_buf answer;
-    struct sl_amqp_link *link; /* NULL while the intake is being closed */
+    struct pub_broker *broker; /* NULL while the intake is being closed */
     struct pub_replay *replay; /* NULL without a journal, and while the intake is being closed */
     bool is_draining;
     struct sl_series *inflight;
@@ -49,6 +50,7 @@ static void on_replay_ready(void *arg);
 static bool can_take(const struct pub_intake *intake);
 static struct pub_means look_for_means(const struct pub_intake *intake);
 static void show_link(struct pub_intake *intake);
+static enum sl_amqp_state broker_state(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
 static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
                        struct sl_err *err);
@@ -69,9 +71,9 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
         return NULL;
     }
     intake->opts = *opts;
-    intake->outcomes = (struct pub_outcomes){ .log = opts->log,
-                                              .metrics = opts->metrics,
-                                              .degraded_level = opts->degraded_level };
+    intake->outcomes = (struct pub_outcomes){
+        .log = opts->log, .metrics = opts->metrics, .levels = opts->levels, .sentry = opts->sentry
+    };
     sl_buf_init(&intake->answer, ANSWER_BYTES_MAX);
     intake->inflight = sl_metrics_series(opts->metrics, SL_M_PUBLISH_INFLIGHT, NULL, NULL);
     intake->confirm_seconds = sl_metrics_series(opts->metrics, SL_M_PUBLISH_SECONDS, NULL, NULL);
@@ -137,7 +139,7 @@ static bool open_link(struct pub_intake *intake, struct sl_err *err)
         snprintf(host, sizeof host, "unknown");
     }
     snprintf(name, sizeof name, "%s/%s/%d", intake->opts.service, host, (int)getpid());
-    intake->link = sl_amqp_link_new(
+    intake->broker = pub_broker_new(
         &(struct sl_amqp_link_opts){
             .loop = intake->opts.loop,
             .url = intake->opts.amqp,
@@ -151,11 +153,11 @@ static bool open_link(struct pub_intake *intake, struct sl_err *err)
             .on_blocked = on_blocked,
             .on_settled = on_settled,
         },
-        err);
-    if (intake->replay != NULL && intake->link != NULL) {
-        pub_replay_set_link(intake->replay, intake->link);
+        intake->opts.log, err);
+    if (intake->replay != NULL && intake->broker != NULL) {
+        pub_replay_set_link(intake->replay, pub_broker_link(intake->broker));
     }
-    return intake->link != NULL;
+    return intake->broker != NULL;
 }
 
 /*
@@ -167,8 +169,7 @@ void pub_intake_free(struct pub_intake *intake)
     if (intake == NULL) {
         return;
     }
-    sl_amqp_link_free(intake->link);
-    intake->link = NULL;
+    pub_broker_free(SL_TAKE(intake->broker));
     pub_replay_free(SL_TAKE(intake->replay));
     pub_stores_close(&intake->stores);
     for (uint32_t i = 0; intake->pending.events != NULL && i < intake->pending.max; i++) {
@@ -186,10 +187,12 @@ void pub_intake_free(struct pub_intake *intake)
 /* The log lines of the link's life; the requests it had in flight come back through on_settled. */
 static void on_up(struct sl_amqp_link *link, void *arg)
 {
-    (void)link;
     struct pub_intake *intake = arg;
     show_link(intake);
     sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed");
+    if (intake->replay != NULL) {
+        pub_replay_set_link(intake->replay, link); /* another one when the broker was changed */
+    }
     on_replay_ready(intake);
 }
 
@@ -223,10 +226,17 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
 
 static void show_link(struct pub_intake *intake)
 {
-    enum sl_amqp_state state = sl_amqp_link_state(intake->link);
+    enum sl_amqp_state state = broker_state(intake);
     sl_series_set(intake->up, state == SL_AMQP_UP || state == SL_AMQP_BLOCKED ? 1 : 0);
     sl_series_set(intake->blocked, state == SL_AMQP_BLOCKED ? 1 : 0);
     sl_series_set(intake->degraded, state == SL_AMQP_UP ? 0 : 1);
+}
+
+/* The journal closes after the link, and may still ask. */
+static enum sl_amqp_state broker_state(const struct pub_intake *intake)
+{
+    return intake->broker == NULL ? SL_AMQP_WAITING
+                                  : sl_amqp_link_state(pub_broker_link(intake->broker));
 }
 
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
@@ -273,9 +283,8 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
         enum pub_policy policy = pub_policy_of(intake->opts.policies, event->source->name);
         enum pub_deed deed = pub_policy_decide(policy, &means, event->failed);
         if (!means.has_broker && event->reason == NULL) {
-            event->reason = intake->link == NULL
-                                ? "closing"
-                                : sl_amqp_state_name(sl_amqp_link_state(intake->link));
+            event->reason =
+                intake->broker == NULL ? "closing" : sl_amqp_state_name(broker_state(intake));
         }
         if (deed == PUB_DEED_REFUSE) {
             end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
@@ -320,8 +329,8 @@ static bool publish(struct pub_intake *intake, struct pub_event *event, struct s
 {
     event->published_us = sl_clock_mono_us();
     const struct sl_amqp_message message = pub_wrap_message(&intake->wrap);
-    return sl_amqp_publish(intake->link, &message, pub_pending_cookie(&intake->pending, event),
-                           err);
+    return sl_amqp_publish(pub_broker_link(intake->broker), &message,
+                           pub_pending_cookie(&intake->pending, event), err);
 }
 
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
@@ -456,11 +465,14 @@ void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer)
 
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state)
 {
-    bool is_confirming = sl_amqp_link_state(intake->link) == SL_AMQP_UP;
+    bool is_confirming = broker_state(intake) == SL_AMQP_UP;
     *out_state = (struct pub_intake_state){
-        .has_tried = sl_amqp_link_has_tried(intake->link),
+        .has_tried = sl_amqp_link_has_tried(pub_broker_link(intake->broker)),
         .is_confirming = is_confirming,
         .can_take = can_take(intake),
+        .broker = sl_amqp_state_name(broker_state(intake)),
+        .is_changing_broker = pub_broker_is_changing(intake->broker),
+        .away_since_us = pub_broker_away_since_us(intake->broker),
         .waiting = intake->pending.count,
     };
     if (intake->stores.journal != NULL) {
@@ -483,10 +495,16 @@ static bool can_take(const struct pub_intake *intake)
 static struct pub_means look_for_means(const struct pub_intake *intake)
 {
     return (struct pub_means){
-        .has_broker = intake->link != NULL && sl_amqp_link_state(intake->link) == SL_AMQP_UP,
+        .has_broker = broker_state(intake) == SL_AMQP_UP,
         .has_journal = pub_stores_can_journal(&intake->stores),
         .has_drops = pub_stores_can_drop(&intake->stores),
     };
+}
+
+bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,
+                              struct sl_err *err)
+{
+    return pub_broker_change(intake->broker, url, err);
 }
 
 void pub_intake_drain(struct pub_intake *intake)

@@ -28,7 +28,8 @@ struct pub_intake_opts {
     const struct pub_policy_list *policies; /* borrowed */
     const char *service;                    /* borrowed */
     const char *state_dir;                  /* borrowed; journal and drop log live there */
-    enum sl_level degraded_level;
+    const struct pub_levels *levels;        /* borrowed */
+    struct sl_sentry *sentry;               /* borrowed; NULL: none */
     int64_t confirm_ms;
     size_t body_bytes_max;
     int64_t journal_bytes_max;
@@ -49,10 +50,16 @@ struct pub_intake_state {
     bool has_tried;                  /* the first attempt to reach the broker is over */
     bool is_confirming;              /* the broker takes publishes */
     bool can_take;                   /* by broker, journal or drop log: not everything is refused */
+    const char *broker;              /* state of the link */
+    bool is_changing_broker;         /* another one is about to take over */
+    int64_t away_since_us;           /* wall clock; 0: the broker takes publishes */
     size_t waiting;                  /* requests not answered */
     struct sl_journal_stats journal; /* zeroed without one */
 };
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state);
+/* Goes over to another broker without a gap (publisher/broker.h). Takes over what *url owns; on failure nothing has happened. */
+bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,
+                              struct sl_err *err) SL_MUST;
 /* From now on new requests are answered 503. */
 void pub_intake_drain(struct pub_intake *intake);
 

@@ -2,7 +2,7 @@
  * sluice-publisher - webhooks in, confirmed messages out.
  *
  * Reads its configuration from the environment, runs in the foreground, logs to stderr, never daemonises. SIGTERM and SIGINT drain: stop
- * accepting, settle what is in flight, exit 0; a second one exits at once.
+ * accepting, settle what is in flight, exit 0; a second one exits at once. SIGHUP reads the configuration again (publisher/reload.h).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,9 +12,13 @@
 #include <unistd.h>
 
 #include "publisher/config.h"
+#include "publisher/control.h"
+#include "publisher/reload.h"
 #include "publisher/routes.h"
+#include "shared/clock.h"
 
 #define DRAIN_POLL_MS    20
+#define SENTRY_FLUSH_MS  2000 /* of the drain, for last counts */
 #define HELP_BYTES_MAX   (16u * 1024u)
 #define EXIT_INTERRUPTED 130
 
@@ -24,6 +28,9 @@ struct app {
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_loop *loop;
+    struct pub_levels levels;
+    struct sl_sentry *sentry; /* NULL: none */
+    struct pub_gate *gate;
     struct pub_intake *intake;
     struct pub_source sources[1];
     struct sl_health health;         /* public port: without metrics */
@@ -31,9 +38,13 @@ struct app {
     struct pub_routes routes;
     struct sl_http_server *server;
     struct sl_http_server *metrics_server;
+    struct pub_reload reload;
+    struct pub_control commands;
+    struct sl_control *control; /* NULL: could not be opened */
     struct sl_timer *drain_timer;
     bool is_draining;
     bool is_server_drained;
+    bool is_flushing; /* Sentry's last counts */
     int64_t drain_left_ms;
 };
 
@@ -41,10 +52,16 @@ static bool run(struct sl_err *err);
 static void app_done(struct app *app);
 static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
+static bool open_sentry(struct app *app, struct sl_err *err);
+static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending);
 static bool open_intake(struct app *app, struct sl_err *err);
 static bool open_servers(struct app *app, struct sl_err *err);
+static bool open_control(struct app *app, struct sl_err *err);
+static void look_for_control(void *arg, struct pub_control_view *out_view);
 static bool serve(struct app *app, struct sl_err *err);
+static void tell_unsent(struct app *app);
 static void on_stop_signal(int signal_number, void *arg);
+static void on_reload_signal(int signal_number, void *arg);
 static void on_server_drained(void *arg);
 static void on_drain_timer(void *arg);
 static void look(void *arg, struct sl_health_state *out_state);
@@ -95,16 +112,21 @@ static bool run(struct sl_err *err)
     return pub_config_read(&app.config, environ, err) /* every mistake at once */
            && open_log(&app, err)                     /* before anything can go wrong unseen */
            && open_loop(&app, err)                    /* signals become events of the loop */
+           && open_sentry(&app, err)                  /* when there is a DSN */
            && open_intake(&app, err)                  /* starts connecting to the broker */
            && open_servers(&app, err)                 /* from here on requests come in */
+           && open_control(&app, err)                 /* or a warning, and on without */
            && serve(&app, err);                       /* until SIGTERM, then drain */
 }
 
 static void app_done(struct app *app)
 {
+    sl_control_free(app->control);
     sl_http_server_free(app->server);
     sl_http_server_free(app->metrics_server);
     pub_intake_free(app->intake);
+    pub_gate_free(app->gate);
+    sl_sentry_free(app->sentry);
     sl_timer_free(app->drain_timer);
     sl_loop_free(app->loop);
     sl_log_free(app->log);
@@ -129,6 +151,9 @@ static bool open_log(struct app *app, struct sl_err *err)
         return false;
     }
     sl_series_set(sl_metrics_series(app->metrics, SL_M_BUILD_INFO, SLUICE_VERSION, NULL), 1);
+    app->levels = (struct pub_levels){ .log = app->log,
+                                       .level = (enum sl_level)app->config.log_level,
+                                       .degraded = (enum sl_level)app->config.degraded_log_level };
     if (app->config.secret_warning[0] != '\0') {
         sl_warn(app->log, "config.warning", "billing is off: its routes answer 503",
                 sl_str("reason", app->config.secret_warning));
@@ -148,7 +173,40 @@ static bool open_loop(struct app *app, struct sl_err *err)
         return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
     }
     return sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
-           sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err);
+           sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err) &&
+           sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
+}
+
+static bool open_sentry(struct app *app, struct sl_err *err)
+{
+    if (!app->config.has_sentry) {
+        return true;
+    }
+    app->sentry = sl_sentry_new(
+        &(struct sl_sentry_opts){
+            .loop = app->loop,
+            .dsn = &app->config.sentry,
+            .service = app->service,
+            .version = SLUICE_VERSION,
+            .environment = app->config.sentry_environment,
+            .on_change = on_sentry,
+            .arg = app,
+        },
+        err);
+    return app->sentry != NULL;
+}
+
+static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending)
+{
+    const struct app *app = arg;
+    if (err != NULL) {
+        sl_log_err(app->log, SL_WARN, "sentry.failed",
+                   "Sentry cannot be told; what was counted is kept and told later", err,
+                   sl_int("pending", (int64_t)pending));
+    } else {
+        sl_info(app->log, "sentry.recovered", "Sentry can be told again",
+                sl_int("pending", (int64_t)pending));
+    }
 }
 
 static bool open_intake(struct app *app, struct sl_err *err)
@@ -162,7 +220,8 @@ static bool open_intake(struct app *app, struct sl_err *err)
             .policies = &app->config.policies,
             .service = app->service,
             .state_dir = app->config.state_dir,
-            .degraded_level = (enum sl_level)app->config.degraded_log_level,
+            .levels = &app->levels,
+            .sentry = app->sentry,
             .confirm_ms = app->config.confirm_timeout,
             .body_bytes_max = (size_t)app->config.body_max,
             .journal_bytes_max = app->config.journal_max,
@@ -175,10 +234,14 @@ static bool open_intake(struct app *app, struct sl_err *err)
 
 static bool open_servers(struct app *app, struct sl_err *err)
 {
+    app->gate = pub_gate_new(app->loop, app->log, app->metrics, err);
+    if (app->gate == NULL) {
+        return false;
+    }
     app->sources[0] = (struct pub_source){
         .name = "stripe",
-        .keys = app->config.stripe_keys,
-        .key_count = app->config.flag_billing ? app->config.stripe_key_count : 0,
+        .keys = app->config.stripe_keys.keys,
+        .key_count = app->config.flag_billing ? app->config.stripe_keys.count : 0,
         .tolerance_s = app->config.stripe_tolerance / 1000,
     };
     app->health = (struct sl_health){
@@ -188,6 +251,7 @@ static bool open_servers(struct app *app, struct sl_err *err)
     app->private_health.metrics = app->metrics;
     app->routes = (struct pub_routes){
         .intake = app->intake,
+        .gate = app->gate,
         .sources = app->sources,
         .source_count = SL_COUNT(app->sources),
         .health = &app->health,
@@ -218,17 +282,98 @@ static bool open_servers(struct app *app, struct sl_err *err)
     return app->metrics_server != NULL;
 }
 
+/* Operators can do without it, events cannot wait for it. */
+static bool open_control(struct app *app, struct sl_err *err)
+{
+    (void)err;
+    struct sl_err why = { 0 };
+    size_t count = 0;
+    const struct sl_control_command *commands = pub_control_commands(&count);
+    app->reload = (struct pub_reload){
+        .config = &app->config,
+        .environment = environ,
+        .log = app->log,
+        .levels = &app->levels,
+        .intake = app->intake,
+        .stripe = &app->sources[0],
+        .sentry = app->sentry,
+    };
+    app->commands = (struct pub_control){
+        .gate = app->gate,
+        .levels = &app->levels,
+        .sources = app->sources,
+        .source_count = SL_COUNT(app->sources),
+        .service = app->service,
+        .look = look_for_control,
+        .arg = app,
+        .started_ms = sl_clock_mono_ms(),
+    };
+    app->control = sl_control_new(
+        &(struct sl_control_opts){
+            .loop = app->loop,
+            .state_dir = app->config.state_dir,
+            .program = PUB_PROGRAM,
+            .commands = commands,
+            .command_count = count,
+            .arg = &app->commands,
+        },
+        &why);
+    if (app->control == NULL) {
+        sl_log_err(
+            app->log, SL_WARN, "control.unavailable",
+            "there is no control socket: `sluice ingest` and `sluice log` cannot reach this process",
+            &why, sl_str("state_dir", app->config.state_dir));
+    }
+    return true;
+}
+
+static void look_for_control(void *arg, struct pub_control_view *out_view)
+{
+    const struct app *app = arg;
+    struct pub_intake_state state = { 0 };
+    pub_intake_look(app->intake, &state);
+    *out_view = (struct pub_control_view){
+        .broker = state.broker,
+        .is_changing_broker = state.is_changing_broker,
+        .away_since_us = state.away_since_us,
+        .waiting = state.waiting,
+        .is_draining = app->is_draining,
+        .sentry_pending = sl_sentry_pending(app->sentry),
+        .journal = state.journal,
+    };
+}
+
 static bool serve(struct app *app, struct sl_err *err)
 {
     sl_info(app->log, "process.started", "listening for webhooks",
             sl_str("listen", app->config.listen), sl_int("port", sl_http_server_port(app->server)),
             sl_str("metrics", app->config.metrics_listen),
-            sl_int("secrets", (int64_t)app->config.stripe_key_count));
+            sl_int("secrets", (int64_t)app->config.stripe_keys.count));
     if (!sl_loop_run(app->loop, err)) {
         return false;
     }
+    tell_unsent(app);
     sl_info(app->log, "process.stopped", "drained", sl_int("unsettled", (int64_t)waiting(app)));
     return true;
+}
+
+static void tell_unsent(struct app *app)
+{
+    uint64_t unsent = sl_sentry_pending(app->sentry);
+    if (unsent > 0) {
+        sl_loss(app->log, SL_WARN, "sentry.unsent",
+                "Sentry was not told of these; the log lines and the drop log are complete",
+                sl_int("count", (int64_t)unsent));
+    }
+}
+
+static void on_reload_signal(int signal_number, void *arg)
+{
+    (void)signal_number;
+    struct app *app = arg;
+    if (!app->is_draining) {
+        pub_reload_run(&app->reload);
+    }
 }
 
 static void on_stop_signal(int signal_number, void *arg)
@@ -257,7 +402,13 @@ static void on_drain_timer(void *arg)
     struct app *app = arg;
     app->drain_left_ms -= DRAIN_POLL_MS;
     bool is_settled = app->is_server_drained && waiting(app) == 0;
-    if (is_settled || app->drain_left_ms <= 0) {
+    if (is_settled && !app->is_flushing) {
+        app->is_flushing = true;
+        app->drain_left_ms =
+            app->drain_left_ms < SENTRY_FLUSH_MS ? app->drain_left_ms : SENTRY_FLUSH_MS;
+        sl_sentry_flush(app->sentry);
+    }
+    if ((is_settled && sl_sentry_is_flushed(app->sentry)) || app->drain_left_ms <= 0) {
         sl_loop_stop(app->loop);
         return;
     }

@@ -3,7 +3,7 @@
  *
  * Each event is counted once in sluice_events_received_total by how it was answered. An event that took the policy path is one log line,
  * publish.journaled, publish.dropped or publish.refused, with what an audit needs: id, type, source, size, SHA-256 and reason. The first two report degradation:
- * they are never sampled, and their level is EVENTBUS_DEGRADED_LOG_LEVEL whatever LOG_LEVEL says.
+ * they are never sampled, their level is EVENTBUS_DEGRADED_LOG_LEVEL whatever LOG_LEVEL says, and Sentry counts as many as there are lines.
  * Refuses: bodies in a log.
  * Threads: belongs to its loop.
  */
@@ -11,14 +11,17 @@
 #define PUBLISHER_OUTCOME_H
 
 #include "publisher/answer.h"
+#include "publisher/levels.h"
 #include "shared/envelope.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
+#include "shared/sentry.h"
 
 struct pub_outcomes {
     struct sl_log *log;
     struct sl_metrics *metrics;
-    enum sl_level degraded_level;
+    const struct pub_levels *levels;
+    struct sl_sentry *sentry; /* NULL: none */
     uint64_t journaled;
     uint64_t dropped;
 };

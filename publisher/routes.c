@@ -27,6 +27,11 @@ void pub_routes_on_request(struct sl_http_request *request, void *arg)
         pub_intake_refuse(request, PUB_BAD_METHOD);
         return;
     }
+    int status = 0;
+    if (pub_gate_refuse(routes->gate, source->name, request, &status)) {
+        count(routes, "webhook", status);
+        return;
+    }
     if (!head->has_length && !head->is_chunked) {
         count(routes, "webhook", pub_answer_row(PUB_LENGTH_MISSING)->status);
         pub_intake_refuse(request, PUB_LENGTH_MISSING);

@@ -1,7 +1,7 @@
 /*
  * routes - the public port's map: exact paths, one handler each.
  *
- * POST /webhooks/{source} and its alias POST /api/v1/billing/webhook go to the intake; /health, /livez and /readyz are answered here.
+ * POST /webhooks/{source} and its alias POST /api/v1/billing/webhook go to the intake, unless an operator's pause keeps them out (gate); /health, /livez and /readyz are answered here.
  * /metrics is never on this port.
  * Refuses: decoding or normalising paths; what is not in the map is 404, a known path with another method 405.
  * Threads: belongs to the server's loop.
@@ -9,11 +9,13 @@
 #ifndef PUBLISHER_ROUTES_H
 #define PUBLISHER_ROUTES_H
 
+#include "publisher/gate.h"
 #include "publisher/intake.h"
 #include "shared/health.h"
 
 struct pub_routes {
     struct pub_intake *intake;
+    struct pub_gate *gate;
     const struct pub_source *sources; /* by name in /webhooks/{source} */
     size_t source_count;
     const struct sl_health *health;

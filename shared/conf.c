@@ -33,6 +33,7 @@ static bool parse_number(enum sl_conf_type type, const char *text, int64_t *out_
 static bool parse_bool(const char *text, bool *out);
 static bool parse_choice(const char *choices, const char *text, int *out_index);
 static const char *expected(enum sl_conf_type type);
+static size_t bytes_of(enum sl_conf_type type);
 
 void sl_conf_source_init(struct sl_conf_source *source, char *const *environment,
                          struct sl_buf *mistakes)
@@ -366,6 +367,48 @@ void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder)
             *text = NULL;
         }
     }
+}
+
+bool sl_conf_differs(const struct sl_conf_key *key, const void *a, const void *b)
+{
+    const char *one = (const char *)a + key->offset;
+    const char *other = (const char *)b + key->offset;
+    if (key->type == SL_CONF_TEXT || key->type == SL_CONF_SECRET) {
+        const char *one_text = *(char *const *)(const void *)one;
+        const char *other_text = *(char *const *)(const void *)other;
+        return one_text == NULL || other_text == NULL ? one_text != other_text
+                                                      : strcmp(one_text, other_text) != 0;
+    }
+    return memcmp(one, other, bytes_of(key->type)) != 0;
+}
+
+static size_t bytes_of(enum sl_conf_type type)
+{
+    switch (type) {
+    case SL_CONF_TEXT:
+    case SL_CONF_SECRET:
+        return sizeof(char *);
+    case SL_CONF_DURATION:
+    case SL_CONF_SIZE:
+    case SL_CONF_INT:
+        return sizeof(int64_t);
+    case SL_CONF_BOOL:
+        return sizeof(bool);
+    case SL_CONF_CHOICE:
+        return sizeof(int);
+    }
+    return 0;
+}
+
+void sl_conf_swap(const struct sl_conf_key *key, void *a, void *b)
+{
+    char held[sizeof(int64_t)];
+    char *one = (char *)a + key->offset;
+    char *other = (char *)b + key->offset;
+    size_t bytes = bytes_of(key->type);
+    memcpy(held, one, bytes);
+    memcpy(one, other, bytes);
+    memcpy(other, held, bytes);
 }
 
 void sl_conf_help(const struct sl_conf_key *keys, size_t count, struct sl_buf *out)

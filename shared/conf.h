@@ -76,6 +76,11 @@ void sl_conf_read(const struct sl_conf_key *keys, size_t count, const struct sl_
 /* Frees and wipes what sl_conf_read allocated; accepts a zeroed struct. */
 void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder);
 
+/* Whether two structs that sl_conf_read filled hold different values for a key. */
+bool sl_conf_differs(const struct sl_conf_key *key, const void *a, const void *b);
+/* Each struct gets the other's value for a key. */
+void sl_conf_swap(const struct sl_conf_key *key, void *a, void *b);
+
 /* The value of a name in environment or file; NULL when unset. Empty counts as unset. */
 const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name);
 

@@ -212,7 +212,11 @@ static void settle(struct call *call, CURLcode result)
     }
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    struct sl_http_answer answer = { .status = (int)status, .body = sl_buf_span(&call->answer) };
+    curl_off_t retry_after_s = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    struct sl_http_answer answer = { .status = (int)status,
+                                     .body = sl_buf_span(&call->answer),
+                                     .retry_after_s = retry_after_s > 0 ? retry_after_s : 0 };
     finish(call, &answer);
 }
 

@@ -37,6 +37,7 @@ struct sl_http_answer {
     int status;               /* 0: no answer, see err */
     struct sl_span body;      /* borrowed during the callback */
     int64_t elapsed_us;       /* start to last byte */
+    int64_t retry_after_s;    /* Retry-After, as seconds from now; 0: none */
     const struct sl_err *err; /* when status is 0 */
 };
 

@@ -50,6 +50,22 @@ static void format_text(enum sl_level level, const char *event, const char *msg,
 static struct sl_span cut(struct sl_span value, size_t bytes_max);
 static void enqueue(struct sl_log *log, const struct sl_buf *line, bool is_loss);
 
+const char *sl_level_name(enum sl_level level)
+{
+    return level_names[level];
+}
+
+bool sl_level_parse(struct sl_span text, enum sl_level *out_level)
+{
+    for (size_t i = 0; i < SL_COUNT(level_names); i++) {
+        if (sl_span_is(text, level_names[i])) {
+            *out_level = (enum sl_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err)
 {
     struct sl_log *log = calloc(1, sizeof *log);

@@ -21,6 +21,10 @@
 #define SL_LOG_LINE_BYTES_MAX  8192u
 
 enum sl_level { SL_DEBUG, SL_INFO, SL_WARN, SL_ERROR, SL_FATAL };
+/* "debug", "info", "warn", "error", "fatal". */
+const char *sl_level_name(enum sl_level level);
+bool sl_level_parse(struct sl_span text, enum sl_level *out_level) SL_MUST;
+
 enum sl_log_format { SL_LOG_AUTO, SL_LOG_JSON, SL_LOG_TEXT };
 
 struct sl_field {

@@ -20,10 +20,9 @@ afterEach(async () => {
 });
 
 const health = async () => (await (await fetch(`${stack.url}/health`)).json()).status;
-const lines = (event) => stack.logOf(stack.publisher).trim().split('\n').map((line) => JSON.parse(line)).filter((line) => line.event === event);
-// The log is written by a thread of its own, a moment after the answer.
+const lines = (event) => stack.linesOf(stack.publisher, event);
 const allLines = async (event, count) => {
-  const written = await until(`${count} lines ${event}`, () => lines(event).length >= count && lines(event), 10000);
+  const written = await stack.said(stack.publisher, event, count);
   assert.equal(written.length, count);
   return written;
 };

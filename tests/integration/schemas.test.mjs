@@ -132,6 +132,16 @@ test('a message on sluice.events is the envelope that is described', async () =>
   assert.deepEqual(Object.keys(shown).filter((key) => !known.includes(key)), []);
 });
 
+for (const status of [429, 503]) {
+  test(`paused with ${status}: ${status}, as described`, async () => {
+    await stack.sluice('ingest', 'pause', '--answer', String(status));
+    const answer = await ask({ path: stripe, body: event, headers: signed(event) });
+    await stack.sluice('ingest', 'resume');
+    assert.equal(answer.status, status, answer.body);
+    conforms(webhook, 'post', answer);
+  });
+}
+
 // Without a broker, under each policy: what the sender gets, and whether more may be sent.
 const away = [
   ['journal', 202, 200, { SLUICE_JOURNAL_ALLOW_VOLATILE: 'true' }],

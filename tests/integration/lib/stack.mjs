@@ -162,6 +162,20 @@ export class Stack {
     return readFileSync(child.logFile, 'utf8');
   }
 
+  // Its lines of one event, parsed. The last line of a log that is being written may be half there.
+  linesOf(child, event) {
+    const complete = this.logOf(child).split('\n').slice(0, -1);
+    return complete.map((line) => JSON.parse(line)).filter((line) => line.event === event);
+  }
+
+  // Waits for them: the log is written by a thread of its own, a moment after what it tells. That something was not said shows when a later line is there.
+  async said(child, event, count) {
+    return until(`${count} lines ${event}`, () => {
+      const lines = this.linesOf(child, event);
+      return lines.length >= count && lines;
+    });
+  }
+
   async query(sql) {
     const { stdout } = await run('psql', [this.databaseUrl, '-qAtX', '-F', '\t', '-c', sql], { maxBuffer: 256 << 20 });
     return stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));

@@ -1,0 +1,49 @@
+/*
+ * control - what an operator can ask of a running publisher, and tell it: the commands of its control socket.
+ *
+ *     status                                      everything below, and the state of the broker link
+ *     pause {source|null, answer, for_ms}         refuse a source's webhooks, or all
+ *     resume {source|null}
+ *     log-level {level}                           until the next reload
+ *     degraded-log-level {level}                  until the next reload
+ *
+ * Works with broker and database both down.
+ * Threads: belongs to its loop.
+ */
+#ifndef PUBLISHER_CONTROL_H
+#define PUBLISHER_CONTROL_H
+
+#include "publisher/gate.h"
+#include "publisher/levels.h"
+#include "publisher/webhook.h"
+#include "shared/control.h"
+#include "shared/journal.h"
+
+#define PUB_PROGRAM "sluice-publisher"
+
+/* The state of affairs, as far as others know it. */
+struct pub_control_view {
+    const char *broker; /* state of the link */
+    bool is_changing_broker;
+    int64_t away_since_us; /* wall clock; 0: the broker takes publishes */
+    size_t waiting;        /* requests not answered */
+    bool is_draining;
+    uint64_t sentry_pending;
+    struct sl_journal_stats journal; /* zeroed without one */
+};
+
+struct pub_control {
+    struct pub_gate *gate; /* all borrowed */
+    struct pub_levels *levels;
+    const struct pub_source *sources;
+    size_t source_count;
+    const char *service;
+    void (*look)(void *arg, struct pub_control_view *out_view);
+    void *arg;
+    int64_t started_ms; /* monotonic */
+};
+
+/* The commands for sl_control_new; their arg is a struct pub_control *. */
+const struct sl_control_command *pub_control_commands(size_t *out_count);
+
+#endif

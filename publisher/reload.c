@@ -1,0 +1,172 @@
+#include "publisher/reload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAMES_BYTES_MAX 2048u
+#define MISTAKES_SHOWN  12u
+#define BY_RELOAD       "a reload"
+
+/* What a reload can put in force. */
+static const struct {
+    const char *name;
+    enum { LEVEL, STRIPE, AMQP, SENTRY } kind;
+} reloadable[] = {
+    { "LOG_LEVEL", LEVEL },
+    { "EVENTBUS_DEGRADED_LOG_LEVEL", LEVEL },
+    { "STRIPE_WEBHOOK_SECRET", STRIPE },
+    { "AMQP_URL", AMQP },
+    { "SENTRY_DSN", SENTRY },
+    { "SENTRY_DSN_QUEUE", SENTRY },
+};
+
+static void check(const struct pub_reload *reload, const struct pub_config *fresh,
+                  struct sl_buf *mistakes);
+static bool apply(struct pub_reload *reload, struct pub_config *fresh,
+                  const struct pub_reload_plan *plan, struct sl_err *err);
+static bool can_reload(const struct pub_config *now, const struct pub_config *fresh,
+                       const char *name, struct pub_reload_plan *plan);
+static void append_name(struct sl_buf *names, const char *name);
+static void tell_failed(struct sl_log *log, const struct sl_buf *mistakes);
+static const char *shown(const struct sl_buf *names);
+
+void pub_reload_run(struct pub_reload *reload)
+{
+    SL_DONE(sl_buf_done) struct sl_buf mistakes;
+    SL_DONE(pub_config_done) struct pub_config fresh = { 0 };
+    SL_DONE(pub_reload_plan_done) struct pub_reload_plan plan = { 0 };
+    struct sl_err err = { 0 };
+    sl_buf_init(&mistakes, PUB_CONFIG_MISTAKES_BYTES_MAX);
+    pub_config_load(&fresh, reload->environment, &mistakes);
+    check(reload, &fresh, &mistakes);
+    if (mistakes.used_bytes == 0) {
+        pub_reload_compare(reload->config, &fresh, &plan);
+        if (!apply(reload, &fresh, &plan, &err)) {
+            sl_buf_printf(&mistakes, "AMQP_URL: %s\n", err.text);
+        }
+    }
+    if (mistakes.used_bytes > 0) {
+        tell_failed(reload->log, &mistakes);
+        return;
+    }
+    /* Whatever the level is by now: an operator waits for this line. */
+    sl_loss(reload->log, SL_INFO, "process.reloaded", "the configuration was read again",
+            sl_str("changed", shown(&plan.changed)),
+            sl_str("needs_restart", shown(&plan.needs_restart)),
+            sl_int("secrets", (int64_t)reload->stripe->key_count));
+}
+
+/* What is fine for a start and not for a change: a flag that is not in force yet must not take the secrets away. */
+static void check(const struct pub_reload *reload, const struct pub_config *fresh,
+                  struct sl_buf *mistakes)
+{
+    if (mistakes->used_bytes == 0 && reload->config->flag_billing &&
+        fresh->stripe_keys.count == 0) {
+        sl_buf_printf(mistakes, "%s\n", fresh->secret_warning);
+    }
+}
+
+/* All or nothing: what can fail comes first. */
+static bool apply(struct pub_reload *reload, struct pub_config *fresh,
+                  const struct pub_reload_plan *plan, struct sl_err *err)
+{
+    struct pub_config *config = reload->config;
+    if (plan->has_amqp && !pub_intake_change_broker(reload->intake, &fresh->amqp, err)) {
+        return false;
+    }
+    if (plan->has_stripe) {
+        pub_keyring_swap(&config->stripe_keys, &fresh->stripe_keys);
+        reload->stripe->key_count = config->flag_billing ? config->stripe_keys.count : 0;
+    }
+    if (plan->has_sentry) {
+        config->sentry = fresh->sentry;
+        sl_sentry_set_dsn(reload->sentry, &config->sentry);
+    }
+    struct sl_span names = sl_buf_span(&plan->changed);
+    struct sl_span name = { 0 };
+    while (sl_span_split(&names, ',', &name)) {
+        for (size_t i = 0; i < SL_COUNT(reloadable); i++) {
+            if (sl_span_is(sl_span_trim(name), reloadable[i].name)) {
+                pub_config_swap(config, fresh, reloadable[i].name);
+            }
+        }
+    }
+    pub_levels_set(reload->levels, (enum sl_level)config->log_level, BY_RELOAD);
+    pub_levels_set_degraded(reload->levels, (enum sl_level)config->degraded_log_level, BY_RELOAD);
+    return true;
+}
+
+void pub_reload_compare(const struct pub_config *now, const struct pub_config *fresh,
+                        struct pub_reload_plan *out_plan)
+{
+    const char *names[PUB_CONFIG_KEYS_MAX];
+    size_t count = pub_config_changes(now, fresh, names);
+    *out_plan = (struct pub_reload_plan){ .has_amqp = false };
+    sl_buf_init(&out_plan->changed, NAMES_BYTES_MAX);
+    sl_buf_init(&out_plan->needs_restart, NAMES_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        bool can = can_reload(now, fresh, names[i], out_plan);
+        append_name(can ? &out_plan->changed : &out_plan->needs_restart, names[i]);
+    }
+}
+
+static bool can_reload(const struct pub_config *now, const struct pub_config *fresh,
+                       const char *name, struct pub_reload_plan *plan)
+{
+    for (size_t i = 0; i < SL_COUNT(reloadable); i++) {
+        if (strcmp(reloadable[i].name, name) != 0) {
+            continue;
+        }
+        /* Sentry's client is made at the start, or not at all. */
+        if (reloadable[i].kind == SENTRY && !(now->has_sentry && fresh->has_sentry)) {
+            return false;
+        }
+        plan->has_amqp = plan->has_amqp || reloadable[i].kind == AMQP;
+        plan->has_stripe = plan->has_stripe || reloadable[i].kind == STRIPE;
+        plan->has_sentry = plan->has_sentry || reloadable[i].kind == SENTRY;
+        return true;
+    }
+    return false;
+}
+
+static void append_name(struct sl_buf *names, const char *name)
+{
+    sl_buf_printf(names, "%s%s", names->used_bytes == 0 ? "" : ", ", name);
+}
+
+void pub_reload_plan_done(struct pub_reload_plan *plan)
+{
+    sl_buf_done(&plan->changed);
+    sl_buf_done(&plan->needs_restart);
+}
+
+/* NULL leaves the field out. */
+static const char *shown(const struct sl_buf *names)
+{
+    return names->used_bytes == 0 ? NULL : names->data;
+}
+
+/* One line with every mistake in a field of its own, as far as a line goes; the number is that of all. */
+static void tell_failed(struct sl_log *log, const struct sl_buf *mistakes)
+{
+    char keys[MISTAKES_SHOWN][16];
+    struct sl_field fields[MISTAKES_SHOWN + 2];
+    size_t count = 0;
+    size_t shown_count = 1;
+    struct sl_span rest = sl_buf_span(mistakes);
+    struct sl_span mistake = { 0 };
+    while (sl_span_split(&rest, '\n', &mistake)) {
+        if (mistake.bytes == 0) {
+            continue;
+        }
+        if (count < MISTAKES_SHOWN) {
+            snprintf(keys[count], sizeof keys[count], "mistake_%zu", count + 1);
+            fields[shown_count++] = sl_text(keys[count], mistake);
+        }
+        count++;
+    }
+    fields[0] = sl_int("mistakes", (int64_t)count);
+    fields[shown_count] = (struct sl_field){ .key = NULL };
+    sl_log_write(log, SL_ERROR, true, "process.reload_failed",
+                 "the new configuration is wrong; the old one stays in force", fields);
+}
