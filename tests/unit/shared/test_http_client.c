@@ -252,16 +252,20 @@ CLAIM(http_client__a_silent_server_ends_at_the_deadline)
 CLAIM(http_client__waiting_for_a_connection_counts_towards_the_deadline)
 {
     struct world world;
-    open_world(&world, 50);
+    open_world(&world, 300);
     struct sl_http_call call = { .method = "GET", .url = url(&world, "/held") };
     for (size_t i = 0; i < 6; i++) {
         CU_ASSERT(sl_http_client_call(world.client, &call, on_answer, &world, NULL));
     }
+    /* Counted before the first deadline: the server may see a new connection before the end of the one it replaces. */
+    while (world.held_count < 2 && world.told_count == 0) {
+        event_base_loop(sl_loop_base(world.loop), EVLOOP_NONBLOCK);
+    }
+    CU_ASSERT_EQUAL(world.most_connections, 2);
     wait_for(&world, 6);
     for (size_t i = 0; i < 6; i++) {
         CU_ASSERT_EQUAL(world.told[i].code, SL_E_DEADLINE);
     }
-    CU_ASSERT(world.most_connections <= 2);
     call.url = url(&world, "/a");
     CU_ASSERT_EQUAL(call_once(&world, &call)->status, 200);
     close_world(&world);
