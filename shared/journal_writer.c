@@ -4,51 +4,19 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "shared/buf.h"
 #include "shared/clock.h"
 
-#define RETRY_US         1000000 /* between attempts to make a segment, and looks at an idle one */
-#define SYNC_WARN_US     100000
-#define SYNC_TRIP_US     1000000
-#define BUFFER_BYTES_MAX (SL_JOURNAL_BATCH_BYTES_MAX + SL_JOURNAL_RECORD_BYTES_MAX)
-
-/* Records on their way to the disk, laid out as they will lie there. */
-struct batch {
-    struct batch *next;
-    struct sl_buf bytes;
-    size_t count;
-    uint64_t cookies[SL_JOURNAL_BATCH_RECORDS_MAX];
-    uint64_t oldest_ns;
-    int os_error; /* of the append; 0: durable */
-};
-
-/* First in, first out. */
-struct batches {
-    struct batch *first;
-    struct batch **last;
-};
+#define RETRY_US     1000000 /* between attempts to make a segment, and looks at an idle one */
+#define SYNC_WARN_US 100000
+#define SYNC_TRIP_US 1000000
 
 struct sl_journal_writer {
     struct sl_journal_writer_opts opts;
     struct sl_journal_store *store;
-    struct batch storage[SL_JOURNAL_BATCHES];
-
-    /* The loop's. */
-    struct batch *unused;
-    size_t waiting;
-    uint64_t waiting_bytes;
-    bool is_stopped;
-
-    /* Under lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    struct batches queued; /* the last one may be filling still */
-    struct batches done;
-    bool stop;
-    bool is_idle; /* the thread waits for `filled` */
+    struct sl_journal_queue *queue;
+    bool is_stopped; /* the loop's */
 
     /* Both sides. */
     _Atomic int broken_errno;      /* why no segment can be made; 0: fine */
@@ -69,21 +37,23 @@ struct sl_journal_writer {
 
 enum failed_at { FAILED_WRITE, FAILED_SYNC };
 
+struct reaping {
+    void (*fn)(void *arg, uint64_t cookie, bool ok, const struct sl_err *err);
+    void *arg;
+};
+
 static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct sl_err *err);
-static struct batch *filling(struct sl_journal_writer *writer, size_t bytes);
-static void push(struct batches *batches, struct batch *batch);
-static struct batch *shift(struct batches *batches);
+static void tell_outcome(void *arg, uint64_t cookie, int os_error);
 static void *write_batches(void *arg);
 static void end_segment(struct sl_journal_writer *writer);
-static struct batch *next_batch(struct sl_journal_writer *writer);
-static void wait_filled(struct sl_journal_writer *writer, bool is_timed);
+static struct sl_journal_batch *next_batch(struct sl_journal_writer *writer);
 static void tend(struct sl_journal_writer *writer);
 static void look_at_space(struct sl_journal_writer *writer);
-static void finish(struct sl_journal_writer *writer, struct batch *batch);
-static int commit(struct sl_journal_writer *writer, struct batch *batch);
+static void finish(struct sl_journal_writer *writer, struct sl_journal_batch *batch, int os_error);
+static int commit(struct sl_journal_writer *writer, struct sl_journal_batch *batch);
 static int begin(struct sl_journal_writer *writer);
-static int append(struct sl_journal_writer *writer, struct batch *batch);
-static void note_durable(struct sl_journal_writer *writer, const struct batch *batch);
+static int append(struct sl_journal_writer *writer, struct sl_journal_batch *batch);
+static void note_durable(struct sl_journal_writer *writer, const struct sl_journal_batch *batch);
 static int timed_sync(struct sl_journal_writer *writer);
 static void note_sync(struct sl_journal_writer *writer, int64_t took_us);
 static void give_up(struct sl_journal_writer *writer, enum failed_at where, int os_error);
@@ -103,19 +73,12 @@ struct sl_journal_writer *sl_journal_writer_new(const struct sl_journal_writer_o
     writer->opts = *opts;
     writer->store = opts->store;
     writer->fd = -1;
-    writer->queued.last = &writer->queued.first;
-    writer->done.last = &writer->done.first;
-    for (size_t i = 0; i < SL_JOURNAL_BATCHES; i++) {
-        sl_buf_init(&writer->storage[i].bytes, BUFFER_BYTES_MAX);
-        writer->storage[i].next = writer->unused;
-        writer->unused = &writer->storage[i];
+    writer->is_stopped = true;
+    writer->queue = sl_journal_queue_new(err);
+    if (writer->queue == NULL) {
+        sl_journal_writer_free(writer);
+        return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->filled, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     tend(writer);
 
     /* Signals belong to the loop. Blocked, SIGXFSZ too becomes an EFBIG. */
@@ -126,11 +89,11 @@ struct sl_journal_writer *sl_journal_writer_new(const struct sl_journal_writer_o
     int failed = pthread_create(&writer->thread, NULL, write_batches, writer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed != 0) {
-        writer->is_stopped = true;
         sl_journal_writer_free(writer);
         sl_fail(err, SL_E_MEMORY, "cannot start the journal's writer: %s", strerror(failed));
         return NULL;
     }
+    writer->is_stopped = false;
     return writer;
 }
 
@@ -139,10 +102,7 @@ void sl_journal_writer_stop(struct sl_journal_writer *writer)
     if (writer->is_stopped) {
         return;
     }
-    pthread_mutex_lock(&writer->lock);
-    writer->stop = true;
-    pthread_cond_signal(&writer->filled);
-    pthread_mutex_unlock(&writer->lock);
+    sl_journal_queue_stop(writer->queue);
     pthread_join(writer->thread, NULL);
     writer->is_stopped = true;
 }
@@ -153,11 +113,7 @@ void sl_journal_writer_free(struct sl_journal_writer *writer)
         return;
     }
     SL_ASSERT(writer->is_stopped);
-    for (size_t i = 0; i < SL_JOURNAL_BATCHES; i++) {
-        sl_buf_done(&writer->storage[i].bytes);
-    }
-    pthread_cond_destroy(&writer->filled);
-    pthread_mutex_destroy(&writer->lock);
+    sl_journal_queue_free(writer->queue);
     free(writer);
 }
 
@@ -169,31 +125,9 @@ bool sl_journal_writer_append(struct sl_journal_writer *writer,
         return sl_fail(err, SL_E_LIMIT, "a record of %zu bytes cannot be kept",
                        record->payload.bytes);
     }
-    size_t bytes = sl_journal_record_bytes(record->payload.bytes);
-    if (!admit(writer, bytes, err)) {
-        return false;
-    }
-    pthread_mutex_lock(&writer->lock);
-    struct batch *batch = filling(writer, bytes);
-    char *room = batch == NULL ? NULL : sl_buf_reserve(&batch->bytes, bytes);
-    if (room != NULL) {
-        sl_journal_record_compose(record, (uint8_t *)room);
-        sl_buf_commit(&batch->bytes, bytes);
-        batch->cookies[batch->count] = cookie;
-        batch->oldest_ns = batch->count == 0 ? record->received_ns : batch->oldest_ns;
-        batch->count++;
-        if (writer->is_idle) {
-            writer->is_idle = false;
-            pthread_cond_signal(&writer->filled);
-        }
-    }
-    pthread_mutex_unlock(&writer->lock);
-    if (room == NULL) {
-        return sl_fail(err, SL_E_JOURNAL_BUSY, "the journal's queue is full");
-    }
-    writer->waiting++;
-    writer->waiting_bytes += bytes;
-    return true;
+    return admit(writer, sl_journal_record_bytes(record->payload.bytes), err) &&
+           (sl_journal_queue_put(writer->queue, record, cookie) ||
+            sl_fail(err, SL_E_JOURNAL_BUSY, "the journal's queue is full"));
 }
 
 static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct sl_err *err)
@@ -212,7 +146,7 @@ static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct s
         return sl_fail(err, SL_E_JOURNAL_FAILED, "the journal's storage refuses writes: %s",
                        strerror(atomic_load(&writer->broken_errno)));
     }
-    if (atomic_load(&writer->store->bytes) + writer->waiting_bytes + bytes >
+    if (atomic_load(&writer->store->bytes) + sl_journal_queue_waiting_bytes(writer->queue) + bytes >
         writer->opts.quota_bytes) {
         return sl_fail(err, SL_E_JOURNAL_FULL, "the journal is full (quota %llu bytes)",
                        (unsigned long long)writer->opts.quota_bytes);
@@ -220,77 +154,25 @@ static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct s
     return true;
 }
 
-/* The batch that takes the next record; NULL: all are on their way. */
-static struct batch *filling(struct sl_journal_writer *writer, size_t bytes)
-{
-    if (writer->queued.first != NULL) {
-        struct batch *last = writer->queued.first;
-        while (last->next != NULL) {
-            last = last->next;
-        }
-        if (last->count < SL_JOURNAL_BATCH_RECORDS_MAX &&
-            last->bytes.used_bytes + bytes <= SL_JOURNAL_BATCH_BYTES_MAX) {
-            return last;
-        }
-    }
-    struct batch *fresh = writer->unused;
-    if (fresh != NULL) {
-        writer->unused = fresh->next;
-        sl_buf_reset(&fresh->bytes);
-        fresh->count = 0;
-        fresh->os_error = 0;
-        push(&writer->queued, fresh);
-    }
-    return fresh;
-}
-
-static void push(struct batches *batches, struct batch *batch)
-{
-    batch->next = NULL;
-    *batches->last = batch;
-    batches->last = &batch->next;
-}
-
-static struct batch *shift(struct batches *batches)
-{
-    struct batch *batch = batches->first;
-    if (batch != NULL) {
-        batches->first = batch->next;
-        if (batches->first == NULL) {
-            batches->last = &batches->first;
-        }
-        batch->next = NULL;
-    }
-    return batch;
-}
-
 void sl_journal_writer_reap(struct sl_journal_writer *writer,
                             void (*fn)(void *arg, uint64_t cookie, bool ok,
                                        const struct sl_err *err),
                             void *arg)
 {
-    /* What is finished meanwhile wakes the loop again. */
-    pthread_mutex_lock(&writer->lock);
-    struct batch *next = writer->done.first;
-    writer->done = (struct batches){ .last = &writer->done.first };
-    pthread_mutex_unlock(&writer->lock);
-    while (next != NULL) {
-        struct batch *batch = next;
-        next = batch->next;
-        struct sl_err err = { 0 };
-        if (batch->os_error != 0) {
-            bool is_room = batch->os_error == ENOSPC || batch->os_error == EDQUOT;
-            sl_fail(&err, is_room ? SL_E_JOURNAL_FULL : SL_E_JOURNAL_FAILED,
-                    "the journal could not keep the event: %s", strerror(batch->os_error));
-        }
-        writer->waiting -= batch->count;
-        writer->waiting_bytes -= batch->bytes.used_bytes;
-        for (size_t i = 0; i < batch->count; i++) {
-            fn(arg, batch->cookies[i], batch->os_error == 0, &err);
-        }
-        batch->next = writer->unused;
-        writer->unused = batch;
+    struct reaping reaping = { .fn = fn, .arg = arg };
+    sl_journal_queue_reap(writer->queue, tell_outcome, &reaping);
+}
+
+static void tell_outcome(void *arg, uint64_t cookie, int os_error)
+{
+    const struct reaping *reaping = arg;
+    struct sl_err err = { 0 };
+    if (os_error != 0) {
+        bool is_room = os_error == ENOSPC || os_error == EDQUOT;
+        sl_fail(&err, is_room ? SL_E_JOURNAL_FULL : SL_E_JOURNAL_FAILED,
+                "the journal could not keep the event: %s", strerror(os_error));
     }
+    reaping->fn(reaping->arg, cookie, os_error == 0, &err);
 }
 
 enum sl_journal_state sl_journal_writer_state(const struct sl_journal_writer *writer)
@@ -310,17 +192,16 @@ enum sl_journal_state sl_journal_writer_state(const struct sl_journal_writer *wr
 
 size_t sl_journal_writer_waiting(const struct sl_journal_writer *writer)
 {
-    return writer->waiting;
+    return sl_journal_queue_waiting(writer->queue);
 }
 
 static void *write_batches(void *arg)
 {
     struct sl_journal_writer *writer = arg;
-    struct batch *batch = NULL;
+    struct sl_journal_batch *batch = NULL;
     while ((batch = next_batch(writer)) != NULL) {
         writer->was_used = true;
-        batch->os_error = commit(writer, batch);
-        finish(writer, batch);
+        finish(writer, batch, commit(writer, batch));
     }
     end_segment(writer);
     return NULL;
@@ -344,37 +225,17 @@ static void end_segment(struct sl_journal_writer *writer)
 }
 
 /* Waits for a batch, tending what else is due; NULL: stopped and nothing is left. */
-static struct batch *next_batch(struct sl_journal_writer *writer)
+static struct sl_journal_batch *next_batch(struct sl_journal_writer *writer)
 {
-    for (;;) {
+    struct sl_journal_batch *batch = NULL;
+    bool is_over = false;
+    while (batch == NULL && !is_over) {
         tend(writer);
-        pthread_mutex_lock(&writer->lock);
-        struct batch *batch = shift(&writer->queued);
-        bool stop = writer->stop;
-        if (batch == NULL && !stop) {
-            bool is_timed = writer->segment != NULL || writer->store->spare_fd < 0 ||
-                            atomic_load(&writer->broken_errno) != 0 || atomic_load(&writer->is_low);
-            wait_filled(writer, is_timed);
-        }
-        pthread_mutex_unlock(&writer->lock);
-        if (batch != NULL || stop) {
-            return batch;
-        }
+        bool is_timed = writer->segment != NULL || writer->store->spare_fd < 0 ||
+                        atomic_load(&writer->broken_errno) != 0 || atomic_load(&writer->is_low);
+        is_over = !sl_journal_queue_wait(writer->queue, is_timed ? RETRY_US : 0, &batch);
     }
-}
-
-static void wait_filled(struct sl_journal_writer *writer, bool is_timed)
-{
-    writer->is_idle = true;
-    if (is_timed) {
-        struct timespec until = { 0 };
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += RETRY_US / 1000000;
-        (void)pthread_cond_timedwait(&writer->filled, &writer->lock, &until);
-    } else {
-        (void)pthread_cond_wait(&writer->filled, &writer->lock);
-    }
-    writer->is_idle = false;
+    return batch;
 }
 
 /* What is due besides batches: space, the spare, a segment after a failure, an idle segment that was replayed. */
@@ -411,20 +272,18 @@ static void look_at_space(struct sl_journal_writer *writer)
     }
 }
 
-static void finish(struct sl_journal_writer *writer, struct batch *batch)
+static void finish(struct sl_journal_writer *writer, struct sl_journal_batch *batch, int os_error)
 {
     pthread_mutex_lock(&writer->store->lock);
-    writer->store->totals.appended += batch->os_error == 0 ? batch->count : 0;
-    writer->store->totals.refused += batch->os_error == 0 ? 0 : batch->count;
+    writer->store->totals.appended += os_error == 0 ? batch->count : 0;
+    writer->store->totals.refused += os_error == 0 ? 0 : batch->count;
     pthread_mutex_unlock(&writer->store->lock);
-    pthread_mutex_lock(&writer->lock);
-    push(&writer->done, batch);
-    pthread_mutex_unlock(&writer->lock);
+    sl_journal_queue_settle(writer->queue, batch, os_error);
     sl_journal_store_wake(writer->store);
 }
 
 /* 0 when every record of the batch is durable, else errno. */
-static int commit(struct sl_journal_writer *writer, struct batch *batch)
+static int commit(struct sl_journal_writer *writer, struct sl_journal_batch *batch)
 {
     uint64_t needed = batch->bytes.used_bytes + SL_JOURNAL_SEAL_BYTES;
     if (writer->segment != NULL && writer->offset > SL_JOURNAL_HEADER_BYTES &&
@@ -459,7 +318,7 @@ static int begin(struct sl_journal_writer *writer)
 }
 
 /* One write, one sync. On failure the segment is given up: whatever of the batch is in it counts for nothing. */
-static int append(struct sl_journal_writer *writer, struct batch *batch)
+static int append(struct sl_journal_writer *writer, struct sl_journal_batch *batch)
 {
     uint64_t seq = writer->store->next_seq; /* moved by this thread only */
     uint8_t *bytes = (uint8_t *)batch->bytes.data;
@@ -481,7 +340,7 @@ static int append(struct sl_journal_writer *writer, struct batch *batch)
     return 0;
 }
 
-static void note_durable(struct sl_journal_writer *writer, const struct batch *batch)
+static void note_durable(struct sl_journal_writer *writer, const struct sl_journal_batch *batch)
 {
     struct sl_journal_store *store = writer->store;
     struct sl_journal_segment *segment = writer->segment;

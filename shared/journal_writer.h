@@ -1,7 +1,7 @@
 /*
  * journal_writer - the one thread that appends: batches in, fdatasync, answers out.
  *
- * Happy path: the loop copies a record into the batch that is filling; the thread takes the whole batch (at most 256 records or 1 MiB),
+ * Happy path: the loop copies a record into the batch that is filling (journal_queue); the thread takes the whole batch,
  * numbers and seals its records, writes it with one call at the tracked offset, syncs, and hands it back; the loop tells each caller. While a
  * sync runs the next batch fills, so the disk sets the size of a batch and nobody waits on purpose.
  * Failure modes: a failed write closes the segment for ever; the batch goes once more, whole, to a new one. A failed sync does the same, the
@@ -14,12 +14,9 @@
 #ifndef SHARED_JOURNAL_WRITER_H
 #define SHARED_JOURNAL_WRITER_H
 
+#include "shared/journal_queue.h"
 #include "shared/journal_store.h"
 #include "shared/metrics.h"
-
-#define SL_JOURNAL_BATCH_RECORDS_MAX 256u
-#define SL_JOURNAL_BATCH_BYTES_MAX   (1024u * 1024u)
-#define SL_JOURNAL_BATCHES           8u
 
 struct sl_journal_writer;
 
