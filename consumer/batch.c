@@ -117,7 +117,7 @@ static struct sl_span put(char **at, struct sl_span span)
 
 bool con_batch_is_full(const struct con_batch *batch)
 {
-    return batch->held_bytes >= CON_BATCH_BYTES_MAX;
+    return batch->held_bytes >= CON_BATCH_HELD_BYTES_MAX;
 }
 
 int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us)
@@ -126,7 +126,8 @@ int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us)
         return -1;
     }
     bool is_busy = batch->ended_us != 0 && now_us - batch->ended_us < CON_BATCH_BUSY_US;
-    if (!is_busy || batch->waiting_count >= batch->batch_max || con_batch_is_full(batch)) {
+    if (!is_busy || batch->waiting_count >= batch->batch_max ||
+        batch->waiting_bytes >= CON_BATCH_TAKEN_BYTES_MAX || con_batch_is_full(batch)) {
         return 0;
     }
     int64_t waited_us = now_us - batch->waiting_since_us;
@@ -145,7 +146,7 @@ size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t
             batch->next_waiting = delivery->next;
             continue;
         }
-        if (count > 0 && bytes + delivery->bytes.bytes > CON_BATCH_BYTES_MAX) {
+        if (count > 0 && bytes + delivery->bytes.bytes > CON_BATCH_TAKEN_BYTES_MAX) {
             break;
         }
         delivery->state = CON_DELIVERY_RUNNING;

@@ -3,7 +3,7 @@
  *
  * Owns a copy of each delivery from its arrival until it is settled and acknowledged (settle.c), or forgotten because the broker
  * link went down. Order is the order of arrival, which is the order of tags.
- * Law: a transaction takes at most batch_max events and CON_BATCH_BYTES_MAX bytes. It starts as soon as the loop has nothing more to
+ * Law: a transaction takes at most batch_max events and CON_BATCH_TAKEN_BYTES_MAX bytes (or one larger event). It starts as soon as the loop has nothing more to
  * read; only when transactions follow each other closely does it wait CON_BATCH_LINGER_US for company, so an idle worker adds no delay.
  * Refuses: clocks, sockets, acknowledging.
  * Threads: one worker.
@@ -16,9 +16,10 @@
 #include "shared/err.h"
 #include "shared/span.h"
 
-/* Held by one worker, and taken by one transaction. */
-#define CON_BATCH_BYTES_MAX (8u * 1024u * 1024u)
-#define CON_BATCH_LINGER_US 2000
+#define CON_BATCH_HELD_BYTES_MAX (8u * 1024u * 1024u) /* by one worker */
+/* By one transaction: some 600 common events. Its JSON trees, rows, parameters and libpq's copy of them come on top, each as large. */
+#define CON_BATCH_TAKEN_BYTES_MAX (2u * 1024u * 1024u)
+#define CON_BATCH_LINGER_US       2000
 #define CON_BATCH_BUSY_US                                                                          \
     5000 /* a transaction that ended this short ago: they follow each other closely */
 

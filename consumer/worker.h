@@ -3,7 +3,7 @@
  *
  * Three connections: one to consume, one to publish what failed (onward), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
- * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_BYTES_MAX is read.
+ * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_HELD_BYTES_MAX is read.
  * It does not cancel and consume again on one connection: with unacknowledged deliveries of the same consumer tag this crashes the channel of
  * RabbitMQ 3.10 (seen with 3.10.8, quorum queues).
  * Refuses: declaring queues; what happens to a delivery is the desk's.

@@ -80,13 +80,25 @@ CLAIM(batch__a_transaction_is_bounded_in_bytes_but_takes_one_event_at_least)
     struct con_batch batch;
     struct con_delivery *taken[8];
     con_batch_init(&batch, 8);
-    hold(&batch, 1, CON_BATCH_BYTES_MAX - 1, 0);
-    CU_ASSERT_FALSE(con_batch_is_full(&batch));
-    hold(&batch, 2, CON_BATCH_BYTES_MAX + 1, 0);
-    CU_ASSERT_TRUE(con_batch_is_full(&batch));
+    hold(&batch, 1, CON_BATCH_TAKEN_BYTES_MAX - 1, 0);
+    hold(&batch, 2, CON_BATCH_TAKEN_BYTES_MAX + 1, 0);
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
     CU_ASSERT_EQUAL(taken[0]->tag, 2);
+    con_batch_done(&batch);
+}
+
+CLAIM(batch__a_worker_reads_no_more_than_it_may_hold_however_large_the_events)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[8];
+    con_batch_init(&batch, 8);
+    hold(&batch, 1, CON_BATCH_HELD_BYTES_MAX - 1, 0);
+    CU_ASSERT_FALSE(con_batch_is_full(&batch));
+    hold(&batch, 2, 1, 0);
+    CU_ASSERT_TRUE(con_batch_is_full(&batch));
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
+    CU_ASSERT_TRUE(con_batch_is_full(&batch)); /* running, so still held */
     con_batch_done(&batch);
 }
 
