@@ -28,6 +28,7 @@ struct con_event {
     struct sl_envelope envelope;
     struct sl_span bytes;       /* the whole message body, for a dead letter */
     const struct sl_json *json; /* of envelope.body; NULL when it is not JSON */
+    bool is_replay;             /* a copy that a replay run published */
     enum con_verdict verdict;
     struct sl_err why;     /* when DEAD */
     const char *code;      /* when DEAD: SQLSTATE, or what the target calls it; "": nothing */

@@ -148,7 +148,9 @@ static void put_verdict(struct sl_pg_array *array, const struct con_event *event
 {
     (void)arena;
     enum con_verdict verdict = event->verdict == CON_PENDING ? CON_APPLIED : event->verdict;
-    sl_pg_array_bytes(array, sl_span_of(con_verdict_name(verdict)));
+    bool is_replayed = verdict == CON_APPLIED && event->is_replay;
+    sl_pg_array_bytes(array, is_replayed ? SL_SPAN_LITERAL("replayed")
+                                         : sl_span_of(con_verdict_name(verdict)));
 }
 
 static void put_body(struct sl_pg_array *array, const struct con_event *event,

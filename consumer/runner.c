@@ -148,9 +148,11 @@ static bool read_batch(struct con_runner *runner, size_t count, size_t *out_repl
 {
     sl_arena_reset(&runner->arena);
     for (size_t i = 0; i < count; i++) {
-        runner->events[i] = (struct con_event){ .tag = runner->deliveries[i]->tag,
-                                                .bytes = runner->deliveries[i]->bytes,
-                                                .attempt = runner->deliveries[i]->attempt,
+        const struct con_delivery *delivery = runner->deliveries[i];
+        runner->events[i] = (struct con_event){ .tag = delivery->tag,
+                                                .bytes = delivery->bytes,
+                                                .attempt = delivery->attempt,
+                                                .is_replay = delivery->replay_run.bytes > 0,
                                                 .code = "" };
         read_message(&runner->events[i]);
     }

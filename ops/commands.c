@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "ops/completion.h"
+#include "ops/dead.h"
 #include "ops/dev.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
@@ -117,6 +118,44 @@ static const struct ops_command commands[] = {
           "Exit status: 0 nothing to do, 2 apply has work, or something differs.\n",
       .example = "sluice topology diff\nsluice topology diff -o json",
       .run = ops_topology_diff },
+    { .name = "dead list",
+      .purpose = "the dead letters that match, newest first",
+      .usage = ops_dead_list_usage,
+      .example = "sluice dead list\nsluice dead list --type 'invoice.*' --since 2h -o csv",
+      .run = ops_dead_list },
+    { .name = "dead groups",
+      .purpose = "dead letters by cause: how many, since when, samples",
+      .usage = ops_dead_groups_usage,
+      .example = "sluice dead groups\nsluice dead groups --subsystem billing --since 1d",
+      .run = ops_dead_groups },
+    { .name = "dead show",
+      .purpose = "one dead letter: why, its history, what to do",
+      .usage = ops_dead_show_usage,
+      .example = "sluice dead show 4711\nsluice dead show evt_1Q… --payload",
+      .run = ops_dead_show },
+    { .name = "dead replay",
+      .purpose = "send dead letters to their subsystem again, after the cause is fixed",
+      .usage = ops_dead_replay_usage,
+      .example = "sluice dead replay --fingerprint 1f0c…\n"
+                 "sluice dead replay --fingerprint 1f0c… --limit 500 --rate 50/s --yes\n"
+                 "sluice dead replay 4711 --yes --reason 'constraint dropped'",
+      .run = ops_dead_replay },
+    { .name = "dead discard",
+      .purpose = "give dead letters up, with a reason; `dead restore` undoes it",
+      .usage = ops_dead_discard_usage,
+      .example = "sluice dead discard 4711 --reason 'test event of the old account' --yes",
+      .run = ops_dead_discard },
+    { .name = "dead restore",
+      .purpose = "open discarded dead letters again",
+      .usage = ops_dead_restore_usage,
+      .example = "sluice dead restore 4711 --yes",
+      .run = ops_dead_restore },
+    { .name = "dead export",
+      .purpose = "dead letters as one JSON object a line, bytes included",
+      .usage = ops_dead_export_usage,
+      .example = "sluice dead export --status all >letters.ndjson\n"
+                 "sluice dead export --fingerprint 1f0c… --out poison.ndjson",
+      .run = ops_dead_export },
     { .name = "ingest pause",
       .purpose = "keep webhooks out for a while: 503, and the senders come again",
       .usage = ops_ingest_pause_usage,

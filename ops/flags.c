@@ -187,14 +187,20 @@ static bool store_duration(const struct ops_flag *flag, const char *value, struc
 
 static bool store_output(const struct ops_flag *flag, const char *value, struct sl_err *err)
 {
-    enum ops_output *out = flag->out;
-    if (!takes_value(flag) || strcmp(value, "json") == 0) {
-        *out = OPS_OUTPUT_JSON;
-        return true;
+    static const char *const names[] = { [OPS_OUTPUT_TABLE] = "table",
+                                         [OPS_OUTPUT_JSON] = "json",
+                                         [OPS_OUTPUT_NDJSON] = "ndjson",
+                                         [OPS_OUTPUT_CSV] = "csv" };
+    size_t known = flag->max == OPS_OUTPUT_CSV ? SL_COUNT(names) : OPS_OUTPUT_JSON + 1;
+    const char *asked = takes_value(flag) ? value : "json";
+    for (size_t i = 0; i < known; i++) {
+        if (strcmp(asked, names[i]) == 0) {
+            *(enum ops_output *)flag->out = (enum ops_output)i;
+            return true;
+        }
     }
-    if (strcmp(value, "table") == 0) {
-        *out = OPS_OUTPUT_TABLE;
-        return true;
-    }
-    return sl_fail(err, SL_E_USAGE, "--output is table or json, not '%.40s'", value);
+    return sl_fail(err, SL_E_USAGE,
+                   known == SL_COUNT(names) ? "--output is table, json, ndjson or csv, not '%.40s'"
+                                            : "--output is table or json, not '%.40s'",
+                   value);
 }

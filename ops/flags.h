@@ -18,10 +18,10 @@ enum ops_flag_kind {
     OPS_FLAG_TEXT,     /* const char *, borrowed from argv, not empty */
     OPS_FLAG_COUNT,    /* int64_t, a decimal number in [min, max] */
     OPS_FLAG_DURATION, /* int64_t milliseconds, written with a unit, in [min, max] */
-    OPS_FLAG_OUTPUT,   /* enum ops_output: table | json */
+    OPS_FLAG_OUTPUT, /* enum ops_output: table | json, and with max OPS_OUTPUT_CSV also ndjson | csv */
 };
 
-enum ops_output { OPS_OUTPUT_TABLE, OPS_OUTPUT_JSON };
+enum ops_output { OPS_OUTPUT_TABLE, OPS_OUTPUT_JSON, OPS_OUTPUT_NDJSON, OPS_OUTPUT_CSV };
 
 struct ops_flag {
     const char *name; /* without the dashes */
@@ -35,6 +35,17 @@ struct ops_flag {
 /* Both spellings of "for machines": -o/--output table|json and --json. `output` is an enum ops_output. */
 #define OPS_FLAGS_OUTPUT(output)                                                                   \
     { .name = "output", .letter = 'o', .kind = OPS_FLAG_OUTPUT, .out = &(output) },                \
+    {                                                                                              \
+        .name = "json", .kind = OPS_FLAG_OUTPUT, .out = &(output)                                  \
+    }
+
+/* The same for a command whose answer is rows: -o table|json|ndjson|csv. */
+#define OPS_FLAGS_ROWS(output)                                                                     \
+    { .name = "output",                                                                            \
+      .letter = 'o',                                                                               \
+      .kind = OPS_FLAG_OUTPUT,                                                                     \
+      .out = &(output),                                                                            \
+      .max = OPS_OUTPUT_CSV },                                                                     \
     {                                                                                              \
         .name = "json", .kind = OPS_FLAG_OUTPUT, .out = &(output)                                  \
     }

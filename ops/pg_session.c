@@ -33,6 +33,7 @@ static void on_open_deadline(void *arg);
 static bool await_open(struct ops_pg_session *session, int64_t open_ms, struct sl_err *err);
 static void on_done(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                     const struct sl_pg_error *error, void *arg);
+static bool is_behind(const char *sqlstate);
 static bool await_done(struct ops_pg_session *session, struct sl_err *err);
 static bool keep_rows(struct ops_pg_rows *rows, const struct sl_pg_result *result,
                       struct sl_err *err);
@@ -122,6 +123,16 @@ struct ops_pg_session *ops_pg_session_open(const struct ops_pg_session_opts *opt
         return NULL;
     }
     return SL_TAKE(session);
+}
+
+struct ops_pg_session *ops_pg_session_here(const char *application_name, bool read_only,
+                                           struct sl_err *err)
+{
+    SL_AUTO(ops_pg_address_free) char *address = ops_pg_address(NULL, err);
+    const struct ops_pg_session_opts opts = { .conninfo = address,
+                                              .application_name = application_name,
+                                              .read_only = read_only };
+    return address == NULL ? NULL : ops_pg_session_open(&opts, err);
 }
 
 static bool await_open(struct ops_pg_session *session, int64_t open_ms, struct sl_err *err)
@@ -214,6 +225,18 @@ bool ops_pg_text(struct ops_pg_session *session, const char *sql, size_t *out_po
     return is_done;
 }
 
+/* A table, column or function that does not exist. */
+static bool is_behind(const char *sqlstate)
+{
+    static const char *const states[] = { "42P01", "42703", "42883" };
+    for (size_t i = 0; i < SL_COUNT(states); i++) {
+        if (strcmp(sqlstate, states[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Turns the loop until the script has ended; on_down and on_up may stop it in between. */
 static bool await_done(struct ops_pg_session *session, struct sl_err *err)
 {
@@ -224,7 +247,10 @@ static bool await_done(struct ops_pg_session *session, struct sl_err *err)
     }
     session->rows = NULL;
     if (session->failed) {
-        return sl_fail(err, session->err.code, "%s", session->err.text);
+        return sl_fail(err, session->err.code, "%s%s", session->err.text,
+                       is_behind(session->sqlstate)
+                           ? "; the tables are older than this program: sluice migrate up"
+                           : "");
     }
     return true;
 }

@@ -44,6 +44,9 @@ void ops_pg_address_free(char *address);
 /* One round over the hosts; NULL with the reason of the last one. */
 struct ops_pg_session *ops_pg_session_open(const struct ops_pg_session_opts *opts,
                                            struct sl_err *err) SL_MUST;
+/* The same for the database that ops_pg_address finds, with the defaults above. */
+struct ops_pg_session *ops_pg_session_here(const char *application_name, bool read_only,
+                                           struct sl_err *err) SL_MUST;
 /* Accepts NULL. What was not committed is rolled back. */
 void ops_pg_session_free(struct ops_pg_session *session);
 

@@ -15,7 +15,13 @@ struct ops_row {
 };
 
 static void print_text(const struct ops_table *table, FILE *stream);
-static bool print_json(const struct ops_table *table, FILE *stream, struct sl_err *err);
+static bool print_json(const struct ops_table *table, enum ops_output output, FILE *stream,
+                       struct sl_err *err);
+static void put_row(struct sl_json_writer *json, const struct ops_table *table,
+                    const struct ops_row *row);
+static void name_key(const char *title, char out_key[TITLE_BYTES]);
+static void print_csv(const struct ops_table *table, FILE *stream);
+static void print_csv_cell(struct sl_span cell, FILE *stream);
 static void measure(const struct ops_table *table, size_t *out_widths);
 static void print_row(const struct ops_table *table, const struct sl_span *cells,
                       const size_t *widths, FILE *stream);
@@ -62,12 +68,19 @@ bool ops_table_print(const struct ops_table *table, enum ops_output output, FILE
     if (table->failed) {
         return sl_fail(err, SL_E_MEMORY, "the table does not fit into memory");
     }
-    if (output == OPS_OUTPUT_JSON) {
-        if (!print_json(table, stream, err)) {
+    switch (output) {
+    case OPS_OUTPUT_TABLE:
+        print_text(table, stream);
+        break;
+    case OPS_OUTPUT_CSV:
+        print_csv(table, stream);
+        break;
+    case OPS_OUTPUT_JSON:
+    case OPS_OUTPUT_NDJSON:
+        if (!print_json(table, output, stream, err)) {
             return false;
         }
-    } else {
-        print_text(table, stream);
+        break;
     }
     if (fflush(stream) != 0 || ferror(stream)) {
         return sl_fail(err, SL_E_IO, "cannot write the table");
@@ -128,35 +141,93 @@ static void print_row(const struct ops_table *table, const struct sl_span *cells
     fputc('\n', stream);
 }
 
-static bool print_json(const struct ops_table *table, FILE *stream, struct sl_err *err)
+static bool print_json(const struct ops_table *table, enum ops_output output, FILE *stream,
+                       struct sl_err *err)
 {
     SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
     sl_buf_init(&text, TABLE_BYTES_MAX);
     struct sl_json_writer json = sl_json_writer_make(&text);
-    sl_json_array_begin(&json);
-    for (const struct ops_row *row = table->first; row != NULL; row = row->next) {
-        sl_json_object_begin(&json);
-        for (size_t i = 0; i < table->column_count; i++) {
-            char key[TITLE_BYTES];
-            snprintf(key, sizeof key, "%s", table->columns[i].title);
-            for (char *at = key; *at != '\0'; at++) {
-                *at = *at == ' ' ? '_' : (char)tolower((unsigned char)*at);
-            }
-            if (!table->columns[i].is_number) {
-                sl_json_put_text(&json, key, row->cells[i]);
-            } else if (row->cells[i].bytes == 0) {
-                sl_json_put_null(&json, key);
-            } else {
-                sl_json_put_raw(&json, key, row->cells[i]);
-            }
-        }
-        sl_json_object_end(&json);
+    if (output == OPS_OUTPUT_JSON) {
+        sl_json_array_begin(&json);
     }
-    sl_json_array_end(&json);
-    sl_buf_append_char(&text, '\n');
+    for (const struct ops_row *row = table->first; row != NULL; row = row->next) {
+        put_row(&json, table, row);
+        if (output == OPS_OUTPUT_NDJSON) {
+            sl_buf_append_char(&text, '\n');
+            json.needs_comma = false;
+        }
+    }
+    if (output == OPS_OUTPUT_JSON) {
+        sl_json_array_end(&json);
+        sl_buf_append_char(&text, '\n');
+    }
     if (!sl_buf_ok(&text)) {
         return sl_fail(err, SL_E_MEMORY, "the table does not fit into memory");
     }
-    fwrite(text.data, 1, text.used_bytes, stream);
+    fwrite(sl_buf_span(&text).data, 1, text.used_bytes, stream);
     return true;
+}
+
+static void put_row(struct sl_json_writer *json, const struct ops_table *table,
+                    const struct ops_row *row)
+{
+    sl_json_object_begin(json);
+    for (size_t i = 0; i < table->column_count; i++) {
+        char key[TITLE_BYTES];
+        name_key(table->columns[i].title, key);
+        if (!table->columns[i].is_number) {
+            sl_json_put_text(json, key, row->cells[i]);
+        } else if (row->cells[i].bytes == 0) {
+            sl_json_put_null(json, key);
+        } else {
+            sl_json_put_raw(json, key, row->cells[i]);
+        }
+    }
+    sl_json_object_end(json);
+}
+
+static void name_key(const char *title, char out_key[TITLE_BYTES])
+{
+    snprintf(out_key, TITLE_BYTES, "%s", title);
+    for (char *at = out_key; *at != '\0'; at++) {
+        *at = *at == ' ' ? '_' : (char)tolower((unsigned char)*at);
+    }
+}
+
+/* A head line, then a line a row, each ended by CR LF. */
+static void print_csv(const struct ops_table *table, FILE *stream)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        char key[TITLE_BYTES];
+        name_key(table->columns[i].title, key);
+        fprintf(stream, "%s%s", i == 0 ? "" : ",", key);
+    }
+    fputs("\r\n", stream);
+    for (const struct ops_row *row = table->first; row != NULL; row = row->next) {
+        for (size_t i = 0; i < table->column_count; i++) {
+            fputs(i == 0 ? "" : ",", stream);
+            print_csv_cell(row->cells[i], stream);
+        }
+        fputs("\r\n", stream);
+    }
+}
+
+/* A cell that a spreadsheet would take for a formula gets an apostrophe in front. */
+static void print_csv_cell(struct sl_span cell, FILE *stream)
+{
+    bool is_formula = cell.bytes > 0 && strchr("=+-@\t\r", cell.data[0]) != NULL;
+    bool is_quoted = is_formula;
+    for (size_t i = 0; i < cell.bytes && !is_quoted; i++) {
+        is_quoted = strchr(",\"\r\n", cell.data[i]) != NULL;
+    }
+    if (!is_quoted) {
+        fwrite(cell.data, 1, cell.bytes, stream);
+        return;
+    }
+    fputs(is_formula ? "\"'" : "\"", stream);
+    for (size_t i = 0; i < cell.bytes; i++) {
+        fputs(cell.data[i] == '"' ? "\"" : "", stream);
+        fputc(cell.data[i], stream);
+    }
+    fputc('"', stream);
 }

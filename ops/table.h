@@ -1,5 +1,5 @@
 /*
- * table - rows for people (aligned columns) and the same rows for programs (a JSON array of objects).
+ * table - rows for people (aligned columns) and the same rows for programs: a JSON array of objects, one object a line (ndjson), or CSV as in RFC 4180.
  *
  * Owns copies of its cells. Control characters in a cell (text of a server, a file's name) are shown as '?', so that a terminal is never driven by data.
  * Refuses: borders, colours, cutting a cell.
@@ -14,7 +14,7 @@
 #include "ops/flags.h"
 #include "shared/arena.h"
 
-#define OPS_TABLE_COLUMNS_MAX 10u
+#define OPS_TABLE_COLUMNS_MAX 12u
 
 struct ops_column {
     const char *title; /* as printed; the JSON key is its lower case with '_' for ' ' */

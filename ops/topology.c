@@ -5,16 +5,13 @@
 
 #include "ops/address.h"
 #include "ops/commands.h"
+#include "ops/sections.h"
 #include "ops/topology_tell.h"
-#include "shared/embed.h"
 
 #define BINDINGS_ARENA_BYTES (256u * 1024u * 1024u)
-#define MISTAKES_BYTES_MAX   16384u
 #define WAIT_MAX_MS          (10 * 60 * 1000)
 #define EX_WORK_TO_DO        2
 #define EX_PARTIAL           3
-
-extern const struct sl_embedded embedded_default_subsystems[];
 
 struct wish {
     bool is_apply;
@@ -70,16 +67,12 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool make_plan(const struct ops_address *address, struct sl_arena *arena,
                       struct ops_topology_plan *plan, struct sl_err *err)
 {
-    SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
     struct sl_subsystems *subsystems = sl_arena_alloc(arena, sizeof *subsystems);
     if (subsystems == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for the subsystems");
     }
-    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
-    sl_subsystems_load(address->settings.subsystems,
-                       sl_embedded_span(&embedded_default_subsystems[0]), subsystems, &mistakes);
-    bool is_made =
-        sl_conf_verdict(&mistakes, err) && ops_topology_plan_make(subsystems, arena, plan, err);
+    bool is_made = ops_sections_load(address, subsystems, err) &&
+                   ops_topology_plan_make(subsystems, arena, plan, err);
     sl_subsystems_done(subsystems);
     return is_made;
 }

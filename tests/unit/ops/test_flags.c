@@ -113,3 +113,21 @@ CLAIM(flags__a_mistake_is_one_sentence_that_names_it)
         CU_ASSERT_TRUE(is_said);
     }
 }
+
+CLAIM(flags__only_a_command_of_rows_takes_ndjson_and_csv)
+{
+    struct got got;
+    struct sl_err err = { 0 };
+    enum ops_output output = OPS_OUTPUT_TABLE;
+    const struct ops_flag rows[] = { OPS_FLAGS_ROWS(output) };
+    char name[] = "cmd", flag[] = "-o", csv[] = "csv", xml[] = "xml";
+    char *argv[] = { name, flag, csv, NULL };
+    int first = 0;
+    CU_ASSERT_FALSE(read_line("cmd -o csv", &got, &err));
+    CU_ASSERT_STRING_EQUAL(err.text, "--output is table or json, not 'csv'");
+    CU_ASSERT_TRUE(ops_flags_read(rows, SL_COUNT(rows), 3, argv, 0, 0, &first, &err));
+    CU_ASSERT_EQUAL(output, OPS_OUTPUT_CSV);
+    argv[2] = xml;
+    CU_ASSERT_FALSE(ops_flags_read(rows, SL_COUNT(rows), 3, argv, 0, 0, &first, &err));
+    CU_ASSERT_STRING_EQUAL(err.text, "--output is table, json, ndjson or csv, not 'xml'");
+}

@@ -1,0 +1,16 @@
+/*
+ * sections - the subsystems as the commands see them: the file SLUICE_SUBSYSTEMS names, or the shipped default.
+ *
+ * Threads: no state.
+ */
+#ifndef OPS_SECTIONS_H
+#define OPS_SECTIONS_H
+
+#include "ops/address.h"
+#include "shared/subsystems.h"
+
+/* Release with sl_subsystems_done, also after a failure. SL_E_CONFIG names every mistake in the file. */
+bool ops_sections_load(const struct ops_address *address, struct sl_subsystems *out_subsystems,
+                       struct sl_err *err) SL_MUST;
+
+#endif
