@@ -57,6 +57,8 @@ struct sl_json *sl_json_parse(struct sl_json_parser *parser, struct sl_arena *ar
 
 /* Child by key (compared raw, so for keys without escapes; the last duplicate); NULL when value is NULL, not an object or has none. */
 const struct sl_json *sl_json_get(const struct sl_json *object, const char *key);
+/* The same with any bytes as the key, such as another node's. */
+const struct sl_json *sl_json_child(const struct sl_json *object, struct sl_span key);
 /* sl_json_get along "a.b.c". */
 const struct sl_json *sl_json_at(const struct sl_json *object, const char *path);
 

@@ -20,7 +20,6 @@ struct cleaner {
     size_t replaced;
 };
 
-static const struct sl_json *child(const struct sl_json *object, struct sl_span key);
 static struct sl_span decode(struct sl_span escaped, struct sl_arena *arena, bool replace_nul,
                              size_t *out_replaced);
 static uint32_t take_escape(const char **at, const char *end);
@@ -34,10 +33,10 @@ static const char *string_end(const char *quote);
 
 const struct sl_json *sl_json_get(const struct sl_json *object, const char *key)
 {
-    return child(object, sl_span_of(key));
+    return sl_json_child(object, sl_span_of(key));
 }
 
-static const struct sl_json *child(const struct sl_json *object, struct sl_span key)
+const struct sl_json *sl_json_child(const struct sl_json *object, struct sl_span key)
 {
     const struct sl_json *found = NULL;
     if (object == NULL || object->type != SL_JSON_OBJECT) {
@@ -56,7 +55,7 @@ const struct sl_json *sl_json_at(const struct sl_json *object, const char *path)
     struct sl_span rest = sl_span_of(path);
     struct sl_span key = { 0 };
     while (object != NULL && sl_span_split(&rest, '.', &key)) {
-        object = child(object, key);
+        object = sl_json_child(object, key);
     }
     return object;
 }
