@@ -26,6 +26,8 @@ static bool send_claim(struct con_apply *apply, struct sl_err *err);
 static void on_claimed(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                        const struct sl_pg_error *error, void *arg);
 static bool send_steps(struct con_apply *apply, struct sl_err *err);
+static bool run_steps(struct con_apply *apply, struct sl_err *err);
+static bool go_on(struct con_apply *apply, struct sl_err *err);
 static void on_stepped(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                        const struct sl_pg_error *error, void *arg);
 static bool take_results(const struct con_apply *apply, struct sl_pg_result *const *results,
@@ -134,9 +136,13 @@ static void on_claimed(struct sl_pg_link *link, struct sl_pg_result *const *resu
 static bool send_steps(struct con_apply *apply, struct sl_err *err)
 {
     const struct con_handler *handler = apply->opts.handler;
-    if (!handler->type->plan(handler->self, apply->first, apply->count, err)) {
-        return false;
-    }
+    return handler->type->plan(handler->self, apply->first, apply->count, err) &&
+           run_steps(apply, err);
+}
+
+static bool run_steps(struct con_apply *apply, struct sl_err *err)
+{
+    const struct con_handler *handler = apply->opts.handler;
     size_t count = 0;
     const struct sl_pg_step *steps =
         handler->type->steps == NULL ? NULL : handler->type->steps(handler->self, &count);
@@ -152,9 +158,18 @@ static void on_stepped(struct sl_pg_link *link, struct sl_pg_result *const *resu
     struct sl_err why;
     if (error != NULL) {
         fail(apply, error);
-    } else if (!take_results(apply, results, count, &why) || !send_commit(apply, &why)) {
+    } else if (!take_results(apply, results, count, &why) || !go_on(apply, &why)) {
         fail_here(apply, &why);
     }
+}
+
+static bool go_on(struct con_apply *apply, struct sl_err *err)
+{
+    const struct con_handler *handler = apply->opts.handler;
+    if (handler->type->again == NULL) {
+        return send_commit(apply, err);
+    }
+    return handler->type->again(handler->self, err) && run_steps(apply, err);
 }
 
 static bool take_results(const struct con_apply *apply, struct sl_pg_result *const *results,

@@ -4,10 +4,18 @@
 
 #include "consumer/billing_collapse.h"
 #include "consumer/billing_params.h"
+#include "consumer/billing_twins.h"
 
 #define STEPS_MAX 12u
 /* See plan_children. */
 #define PLANNED_ANEW_ROWS_MIN 32u
+
+/* What the steps in hand are for. */
+enum stage {
+    STAGE_WRITE,   /* the newest of the batch, where it is newer than the table's */
+    STAGE_ASK,     /* which others happened in the second of those that met an equal */
+    STAGE_REWRITE, /* the last of their second */
+};
 
 /* What the plan writes to one table, in one way. */
 struct group {
@@ -24,6 +32,9 @@ struct con_billing {
     size_t first;                  /* the range that is planned */
     size_t count;
 
+    const char *subsystem; /* borrowed */
+    enum stage stage;
+    struct con_billing_twins twins;
     struct group upserts[CON_BILLING_TABLES];
     struct group stubs[CON_BILLING_TABLES];
     struct group lists[CON_BILLING_TABLES]; /* parents that listed all their children */
@@ -43,6 +54,10 @@ static bool make_room(struct con_billing *billing, struct group *group, size_t c
                       struct sl_err *err);
 static void add(struct group *group, struct con_billing_row *row);
 static void collapse(struct group *group);
+static bool plan_twins(struct con_billing *billing, struct sl_err *err);
+static bool plan_last(struct con_billing *billing, struct sl_err *err);
+static bool group_last(struct con_billing *billing, size_t *out_count, struct sl_err *err);
+static bool end_plan(struct con_billing *billing, struct sl_err *err);
 static void plan_upsert(struct con_billing *billing, enum con_billing_table table,
                         const char *name);
 static void plan_stub(struct con_billing *billing, enum con_billing_table table, const char *name);
@@ -53,11 +68,13 @@ static void begin_step(struct con_billing *billing, const struct group *group, c
 static void end_step(struct con_billing *billing);
 static void put_field(struct con_billing *billing, enum con_billing_field field);
 static bool has_parent(enum con_billing_table table);
+static bool is_applied(const struct con_billing_row *row);
 
-struct con_billing *con_billing_new(size_t param_bytes_max)
+struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem)
 {
     struct con_billing *billing = calloc(1, sizeof *billing);
     if (billing != NULL) {
+        billing->subsystem = subsystem;
         con_billing_params_init(&billing->params, param_bytes_max);
     }
     return billing;
@@ -130,6 +147,8 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     SL_ASSERT(first <= billing->event_count && count <= billing->event_count - first);
     billing->first = first;
     billing->count = count;
+    billing->stage = STAGE_WRITE;
+    billing->twins = (struct con_billing_twins){ 0 };
     billing->step_count = 0;
     con_billing_params_reset(&billing->params);
     if (!group_rows(billing, err) ||
@@ -147,7 +166,11 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     plan_stub(billing, CON_BILLING_INVOICE, "invoice_delete");
     plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
     plan_children(billing);
+    return end_plan(billing, err);
+}
 
+static bool end_plan(struct con_billing *billing, struct sl_err *err)
+{
     if (!con_billing_params_end(&billing->params, err)) {
         billing->step_count = 0;
         return false;
@@ -172,6 +195,7 @@ static bool group_rows(struct con_billing *billing, struct sl_err *err)
         }
         row->is_written = false;
         row->is_late = false;
+        row->last = NULL;
         add(row->is_stub ? &billing->stubs[row->table] : &billing->upserts[row->table], row);
     }
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
@@ -249,6 +273,9 @@ static void plan_upsert(struct con_billing *billing, enum con_billing_table tabl
     put_field(billing, CON_FIELD_SRC_CREATED);
     put_field(billing, CON_FIELD_SRC_PHASE);
     put_field(billing, CON_FIELD_SRC_EVENT_ID);
+    if (!has_parent(table)) {
+        con_billing_params_flag(&billing->params, billing->stage == STAGE_REWRITE);
+    }
     end_step(billing);
 }
 
@@ -357,14 +384,119 @@ bool con_billing_written(struct con_billing *billing, size_t step, struct sl_spa
     return true;
 }
 
-void con_billing_settle(struct con_billing *billing)
+bool con_billing_again(struct con_billing *billing, struct sl_err *err)
+{
+    billing->step_count = 0;
+    con_billing_params_reset(&billing->params);
+    switch (billing->stage) {
+    case STAGE_WRITE:
+        billing->stage = STAGE_ASK;
+        return plan_twins(billing, err);
+    case STAGE_ASK:
+        billing->stage = STAGE_REWRITE;
+        return plan_last(billing, err);
+    case STAGE_REWRITE:
+        break;
+    }
+    return true;
+}
+
+/* A row that was not written is older than the table's, or its equal; a tied one was chosen by its arrival alone. */
+static bool plan_twins(struct con_billing *billing, struct sl_err *err)
+{
+    if (!con_billing_twins_init(&billing->twins, billing->arena, billing->count, err)) {
+        return false;
+    }
+    for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
+        const struct group *group = &billing->upserts[table];
+        for (size_t i = 0; !has_parent(table) && i < group->kept; i++) {
+            if (!group->rows[i]->is_written || group->rows[i]->is_tied) {
+                con_billing_twins_ask(&billing->twins, group->rows[i]);
+            }
+        }
+    }
+    if (billing->twins.count == 0) {
+        return true;
+    }
+    begin_step(billing, NULL, CON_BILLING_TWINS_STEP);
+    con_billing_twins_params(&billing->twins, billing->subsystem, &billing->params);
+    end_step(billing);
+    return end_plan(billing, err);
+}
+
+bool con_billing_twin(struct con_billing *billing, size_t place, struct sl_span event_id,
+                      struct sl_span type, const struct sl_json *root, struct sl_err *err)
+{
+    SL_ASSERT(billing->stage == STAGE_ASK);
+    return con_billing_twins_take(&billing->twins, place, event_id, type, root, err);
+}
+
+static bool plan_last(struct con_billing *billing, struct sl_err *err)
+{
+    size_t count = 0;
+    if (billing->twins.count == 0) {
+        return true;
+    }
+    if (!group_last(billing, &count, err)) {
+        return false;
+    }
+    if (count == 0) {
+        return true;
+    }
+    plan_upsert(billing, CON_BILLING_CUSTOMER, "customer_upsert");
+    plan_upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
+    plan_upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
+    plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    plan_children(billing);
+    return end_plan(billing, err);
+}
+
+/* Those that turned out to be the last of their second, and are not what was just written. */
+static bool group_last(struct con_billing *billing, size_t *out_count, struct sl_err *err)
+{
+    for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
+        if (!make_room(billing, &billing->upserts[table], billing->twins.count, err) ||
+            !make_room(billing, &billing->lists[table], billing->twins.count, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < billing->twins.count; i++) {
+        struct con_billing_row *asked = billing->twins.rows[i];
+        struct con_billing_row *last = NULL;
+        if (!con_billing_twins_decide(&billing->twins, i, &last, err)) {
+            return false;
+        }
+        asked->last = last;
+        if (last != NULL && !(last == asked && asked->is_written)) {
+            add(&billing->upserts[last->table], last);
+            *out_count += 1;
+        }
+    }
+    for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
+        collapse(&billing->upserts[table]);
+    }
+    return group_children(billing, CON_BILLING_SUBSCRIPTION, CON_BILLING_SUBSCRIPTION_ITEM, err) &&
+           group_children(billing, CON_BILLING_INVOICE, CON_BILLING_INVOICE_LINE, err);
+}
+
+size_t con_billing_settle(struct con_billing *billing)
 {
     for (size_t i = billing->first; i < billing->first + billing->count; i++) {
         const struct con_billing_row *row = billing->rows[i];
         if (row == NULL || billing->events[i].verdict != CON_PENDING) {
             continue;
         }
-        bool is_applied = row->led && row->winner->is_written && !row->winner->is_late;
-        billing->events[i].verdict = is_applied ? CON_APPLIED : CON_STALE;
+        billing->events[i].verdict = is_applied(row) ? CON_APPLIED : CON_STALE;
     }
+    return billing->twins.unsure_count;
+}
+
+static bool is_applied(const struct con_billing_row *row)
+{
+    const struct con_billing_row *last = row->winner->last;
+    if (last == NULL) {
+        return row->led && row->winner->is_written && !row->winner->is_late;
+    }
+    return last->is_written && !last->is_late &&
+           sl_span_eq(last->version.event_id, row->version.event_id);
 }

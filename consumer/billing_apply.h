@@ -8,6 +8,8 @@
  *                           Those not claimed become DUPLICATE.
  *     con_billing_plan      the events of a range that are still PENDING -> steps.
  *     run the steps         in order, as one pipeline; the rows a step returns go to con_billing_written.
+ *     con_billing_again     plans what the answers ask for, until it plans nothing: rows that met an equal of their second are looked up (the
+ *                           answers go to con_billing_twin), and those that were the last of it are written.
  *     con_billing_settle    PENDING -> APPLIED or STALE. The worker corrects the inbox rows of the STALE ones with verdict.sql.
  *     COMMIT
  *
@@ -27,10 +29,13 @@
 #include "consumer/event.h"
 #include "shared/pg_link.h"
 
+/* The step that con_billing_again plans first. */
+#define CON_BILLING_TWINS_STEP "twins"
+
 struct con_billing;
 
-/* param_bytes_max bounds all parameters of a batch together. NULL: no memory. */
-struct con_billing *con_billing_new(size_t param_bytes_max) SL_MUST;
+/* param_bytes_max bounds all parameters of a batch together; subsystem is whose inbox rows are looked up (borrowed). NULL: no memory. */
+struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem) SL_MUST;
 /* Accepts NULL. */
 void con_billing_free(struct con_billing *billing);
 
@@ -59,8 +64,18 @@ bool con_billing_written(struct con_billing *billing, size_t step, struct sl_spa
                          struct sl_span livemode, struct sl_span id, struct sl_span late,
                          struct sl_err *err) SL_MUST;
 
-/* Sets the verdicts of the events that were planned. */
-void con_billing_settle(struct con_billing *billing);
+/* Replaces the steps by those that follow from what they returned; none when all is done. Errors as con_billing_plan. */
+bool con_billing_again(struct con_billing *billing, struct sl_err *err) SL_MUST;
+
+/* One row that the step CON_BILLING_TWINS_STEP returned; root NULL when its body was left out. All borrowed until the batch ends. SL_E_BUG, SL_E_MEMORY. */
+bool con_billing_twin(struct con_billing *billing, size_t place, struct sl_span event_id,
+                      struct sl_span type, const struct sl_json *root, struct sl_err *err) SL_MUST;
+
+/*
+ * Sets the verdicts of the events that were planned. Returns how many objects have events of one second that previous_attributes could not put
+ * in order (webhooks may still bring what is missing; until then the greatest event id stands).
+ */
+size_t con_billing_settle(struct con_billing *billing);
 
 SL_DEFINE_AUTO(struct con_billing *, con_billing_free)
 

@@ -56,8 +56,11 @@ static struct con_billing_row *newest_of(struct con_billing_row **rows, size_t c
 {
     struct con_billing_row *newest = rows[0];
     newest->led = true;
+    newest->is_tied = false;
     for (size_t i = 1; i < count; i++) {
-        rows[i]->led = con_billing_order(&rows[i]->version, &newest->version) >= 0;
+        int order = con_billing_order(&rows[i]->version, &newest->version);
+        rows[i]->led = order >= 0;
+        rows[i]->is_tied = order == 0;
         if (rows[i]->led) {
             newest = rows[i];
         }

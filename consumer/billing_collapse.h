@@ -1,7 +1,7 @@
 /*
  * billing_collapse - of several rows with one key in a batch, only the newest goes to the database.
  *
- * Decides only: billing_order says which is the newest; of two that cannot be told apart the later arrival. A statement that met one key
+ * Decides only: billing_order says which is the newest; of two that it cannot tell apart the later arrival, marked as tied. A statement that met one key
  * twice would fail as a whole (SQLSTATE 21000), and the older one would be overwritten at once anyway.
  * Threads: no shared state.
  */
@@ -12,7 +12,7 @@
 
 /*
  * rows: of one table, in the order of arrival. Afterwards the first n (returned) are the newest of each key, sorted by account, livemode and
- * id in byte order; the rest is in no order. Sets arrival, winner and led of every row.
+ * id in byte order; the rest is in no order. Sets arrival, winner, led and is_tied of every row.
  */
 size_t con_billing_collapse(struct con_billing_row **rows, size_t count);
 

@@ -8,6 +8,7 @@
 
 #include "consumer/handler.h"
 
-bool con_billing_handler_init(struct con_handler *handler, struct sl_err *err) SL_MUST;
+bool con_billing_handler_init(struct con_handler *handler, const struct con_handler_opts *opts,
+                              struct sl_err *err) SL_MUST;
 
 #endif

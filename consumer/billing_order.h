@@ -1,7 +1,7 @@
 /*
  * billing_order - which of two events about one object is the newer.
  *
- * Decides only. Law: terminal, then created, then phase, then progress; of two that are equal the one that arrives wins. An event id is
+ * Decides only. Law: terminal, then created, then phase, then progress; those that are equal are put in order by billing_tie. An event id is
  * no order. The statements in consumer/sql say the same in SQL; a batch is collapsed by this before they see it.
  * Terminal comes first because nothing follows the end of a Stripe object but corrections of its end: whatever order events arrive in, the
  * rows end up the same.

@@ -156,6 +156,20 @@ static void put_cell(struct sl_pg_array *array, enum con_cell_kind kind,
     }
 }
 
+void con_billing_params_text(struct con_billing_params *params, struct sl_span text)
+{
+    struct sl_pg_array *array = begin(params, SL_PG_TEXT);
+    sl_pg_array_bytes(array, text);
+    sl_pg_array_end(array);
+}
+
+void con_billing_params_flag(struct con_billing_params *params, bool flag)
+{
+    struct sl_pg_array *array = begin(params, SL_PG_BOOL);
+    sl_pg_array_bool(array, flag);
+    sl_pg_array_end(array);
+}
+
 bool con_billing_params_end(struct con_billing_params *params, struct sl_err *err)
 {
     if (!sl_buf_ok(&params->bytes)) {

@@ -46,6 +46,10 @@ void con_billing_params_field(struct con_billing_params *params, enum con_billin
 void con_billing_params_column(struct con_billing_params *params, enum con_billing_table table,
                                size_t column, struct con_billing_row *const *rows, size_t count);
 
+/* One value for the whole statement, as an array of one. */
+void con_billing_params_text(struct con_billing_params *params, struct sl_span text);
+void con_billing_params_flag(struct con_billing_params *params, bool flag);
+
 /* SL_E_LIMIT when they did not fit into bytes_max, SL_E_MEMORY. */
 bool con_billing_params_end(struct con_billing_params *params, struct sl_err *err) SL_MUST;
 

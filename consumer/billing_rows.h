@@ -30,12 +30,14 @@ struct con_billing_row {
     /* Set by billing_collapse. */
     size_t arrival; /* place among the rows collapsed together */
     const struct con_billing_row
-        *winner; /* the newest of the same key in the batch, maybe itself */
-    bool led;    /* when it arrived it was the newest so far */
+        *winner;  /* the newest of the same key in the batch, maybe itself */
+    bool led;     /* when it arrived it was the newest so far */
+    bool is_tied; /* a winner that another row of the batch equals */
 
     /* Set by billing_apply. */
     bool is_written; /* the database took it */
     bool is_late;    /* ... into a row that was deleted later than this happened */
+    const struct con_billing_row *last; /* of its second, once decided; NULL: it met no equal */
 };
 
 /*

@@ -7,7 +7,7 @@ bool con_handler_init(struct con_handler *handler, const struct con_handler_opts
 {
     switch (opts->subsystem->handler) {
     case SL_HANDLER_BILLING:
-        return con_billing_handler_init(handler, err);
+        return con_billing_handler_init(handler, opts, err);
     case SL_HANDLER_SQL:
     case SL_HANDLER_HTTP:
         break;

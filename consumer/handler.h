@@ -8,6 +8,7 @@
  *     slice   BEGIN; claim     apply
  *             plan, steps      statements for the events of the slice that are still PENDING
  *             take             what a step returned
+ *             again            steps that follow from what was taken, until there are none
  *             settle           PENDING -> APPLIED, STALE or IGNORED
  *             verdict; COMMIT  apply
  *
@@ -53,6 +54,8 @@ struct con_handler_type {
     bool (*plan)(void *self, size_t first, size_t count, struct sl_err *err);
     const struct sl_pg_step *(*steps)(const void *self, size_t *out_count);
     bool (*take)(void *self, size_t step, const struct sl_pg_result *result, struct sl_err *err);
+    /* Replaces the steps. Ends by itself after a fixed number of times. */
+    bool (*again)(void *self, struct sl_err *err);
     void (*settle)(void *self);
     void (*refused)(void *self, struct con_handler_error *error);
 };

@@ -1,5 +1,6 @@
 -- Writes the newest customer of each key, unless the row already holds a newer fact.
--- Order: terminal (src_phase 3), src_created, src_phase; of two equal ones the arriving wins. Keys are distinct.
+-- Order: terminal (src_phase 3), src_created, src_phase. Of two equal ones the stored stays, unless $27 says that
+-- these are known to be the last of their second (twins.sql). Keys are distinct.
 -- Returns the keys written; late = what arrived is older than the deletion the row already knew.
 INSERT INTO billing_customer AS b (
     account, livemode, id, email, name, phone, description, address, shipping, balance, currency, delinquent,
@@ -33,5 +34,8 @@ SELECT
     deleted_at = least(b.deleted_at, excluded.deleted_at),
     synced_at = now()
     WHERE (excluded.src_phase = 3, excluded.src_created, excluded.src_phase)
-       >= (b.src_phase = 3, b.src_created, b.src_phase)
+        > (b.src_phase = 3, b.src_created, b.src_phase)
+       OR ($27::boolean[])[1]
+      AND (excluded.src_phase = 3, excluded.src_created, excluded.src_phase)
+        = (b.src_phase = 3, b.src_created, b.src_phase)
 RETURNING b.account, b.livemode, b.id, (b.deleted_at IS NOT NULL AND b.src_phase < 3) AS late

@@ -1,5 +1,6 @@
 -- Writes the newest invoice payment of each key, unless the row already holds a newer fact.
--- Order: terminal (src_phase 3), src_created, src_phase, progress; of two equal ones the arriving wins. Keys are distinct.
+-- Order: terminal (src_phase 3), src_created, src_phase, progress. Of two equal ones the stored stays, unless $21 says that
+-- these are known to be the last of their second (twins.sql). Keys are distinct.
 -- Returns the keys written; late = what arrived is older than the deletion the row already knew.
 INSERT INTO billing_invoice_payment AS b (
     account, livemode, id, invoice, payment_type, payment_intent, charge, payment_record, amount_requested,
@@ -27,8 +28,13 @@ SELECT
        excluded.src_created, excluded.src_phase, excluded.src_event_id),
     deleted_at = least(b.deleted_at, excluded.deleted_at),
     synced_at = now()
-    WHERE (excluded.src_phase = 3, excluded.src_created, excluded.src_phase,
-           coalesce(excluded.status <> 'open', false), coalesce(excluded.amount_paid, 0))
-       >= (b.src_phase = 3, b.src_created, b.src_phase, coalesce(b.status <> 'open', false),
+    WHERE (excluded.src_phase = 3, excluded.src_created, excluded.src_phase, coalesce(excluded.status <>
+           'open', false), coalesce(excluded.amount_paid, 0))
+        > (b.src_phase = 3, b.src_created, b.src_phase, coalesce(b.status <> 'open', false),
+           coalesce(b.amount_paid, 0))
+       OR ($21::boolean[])[1]
+      AND (excluded.src_phase = 3, excluded.src_created, excluded.src_phase, coalesce(excluded.status <>
+           'open', false), coalesce(excluded.amount_paid, 0))
+        = (b.src_phase = 3, b.src_created, b.src_phase, coalesce(b.status <> 'open', false),
            coalesce(b.amount_paid, 0))
 RETURNING b.account, b.livemode, b.id, (b.deleted_at IS NOT NULL AND b.src_phase < 3) AS late

@@ -1,5 +1,6 @@
 -- Writes the newest invoice of each key, unless the row already holds a newer fact.
--- Order: terminal (src_phase 3), src_created, src_phase, progress; of two equal ones the arriving wins. Keys are distinct.
+-- Order: terminal (src_phase 3), src_created, src_phase, progress. Of two equal ones the stored stays, unless $52 says that
+-- these are known to be the last of their second (twins.sql). Keys are distinct.
 -- Returns the keys written; late = what arrived is older than the deletion the row already knew.
 INSERT INTO billing_invoice AS b (
     account, livemode, id, customer, subscription, parent_type, number, status, billing_reason,
@@ -62,6 +63,12 @@ SELECT
     WHERE (excluded.src_phase = 3, excluded.src_created, excluded.src_phase,
            billing_invoice_rank(excluded.status), coalesce(excluded.attempt_count, 0),
            coalesce(excluded.amount_paid, 0))
-       >= (b.src_phase = 3, b.src_created, b.src_phase, billing_invoice_rank(b.status),
+        > (b.src_phase = 3, b.src_created, b.src_phase, billing_invoice_rank(b.status),
+           coalesce(b.attempt_count, 0), coalesce(b.amount_paid, 0))
+       OR ($52::boolean[])[1]
+      AND (excluded.src_phase = 3, excluded.src_created, excluded.src_phase,
+           billing_invoice_rank(excluded.status), coalesce(excluded.attempt_count, 0),
+           coalesce(excluded.amount_paid, 0))
+        = (b.src_phase = 3, b.src_created, b.src_phase, billing_invoice_rank(b.status),
            coalesce(b.attempt_count, 0), coalesce(b.amount_paid, 0))
 RETURNING b.account, b.livemode, b.id, (b.deleted_at IS NOT NULL AND b.src_phase < 3) AS late

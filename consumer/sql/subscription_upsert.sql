@@ -1,5 +1,6 @@
 -- Writes the newest subscription of each key, unless the row already holds a newer fact.
--- Order: terminal (src_phase 3), src_created, src_phase, progress; of two equal ones the arriving wins. Keys are distinct.
+-- Order: terminal (src_phase 3), src_created, src_phase, progress. Of two equal ones the stored stays, unless $41 says that
+-- these are known to be the last of their second (twins.sql). Keys are distinct.
 -- Returns the keys written; late = what arrived is older than the deletion the row already knew.
 INSERT INTO billing_subscription AS b (
     account, livemode, id, customer, status, collection_method, currency, description, start_date,
@@ -52,6 +53,11 @@ SELECT
     synced_at = now()
     WHERE (excluded.src_phase = 3, excluded.src_created, excluded.src_phase,
            billing_subscription_rank(excluded.status), excluded.ended_at IS NOT NULL)
-       >= (b.src_phase = 3, b.src_created, b.src_phase, billing_subscription_rank(b.status),
-           b.ended_at IS NOT NULL)
+        > (b.src_phase = 3, b.src_created, b.src_phase, billing_subscription_rank(b.status), b.ended_at IS
+           NOT NULL)
+       OR ($41::boolean[])[1]
+      AND (excluded.src_phase = 3, excluded.src_created, excluded.src_phase,
+           billing_subscription_rank(excluded.status), excluded.ended_at IS NOT NULL)
+        = (b.src_phase = 3, b.src_created, b.src_phase, billing_subscription_rank(b.status), b.ended_at IS
+           NOT NULL)
 RETURNING b.account, b.livemode, b.id, (b.deleted_at IS NOT NULL AND b.src_phase < 3) AS late

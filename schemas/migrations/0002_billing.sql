@@ -6,7 +6,7 @@
 --
 -- Every row carries the version of the event its columns came from. Events are ordered by
 --   (terminal, src_created, src_phase, progress), terminal = src_phase 3,
--- the greatest wins, and of two that are equal the one that arrives (progress: see the two rank functions).
+-- the greatest wins (progress: see the two rank functions); those that are equal are put in order by their previous_attributes.
 --   src_phase 0 created, 1 notice, 2 updated or a state verb, 3 terminal: deleted, or a final status.
 -- deleted_at is set once and never cleared on parents: nothing Stripe has deleted comes back.
 -- A row made by a delete stub alone has src_created -infinity: any full object may still fill it in.

@@ -36,7 +36,8 @@ BEGIN
 END $$;
 
 -- For a parent: 'cus_1 cus_2(late)'. For children and marks: how many rows changed.
-CREATE FUNCTION pg_temp.apply(statement text, row_list jsonb) RETURNS text
+-- is_last: the upsert of a parent is told that its rows are the last of their second.
+CREATE FUNCTION pg_temp.apply(statement text, row_list jsonb, is_last boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     relation text := 'billing_' || regexp_replace(statement, '_(upsert|delete|missing)$', '');
@@ -57,7 +58,8 @@ BEGIN
     END IF;
     EXECUTE format($f$SELECT coalesce(string_agg(id || CASE WHEN late THEN '(late)' ELSE '' END, ' '), '')
                         FROM pg_temp.%I(%s) AS (account text, livemode boolean, id text, late boolean)$f$,
-                   statement, pg_temp.params(full_rows, names)) INTO said;
+                   statement, pg_temp.params(full_rows, names)
+                              || CASE WHEN statement LIKE '%\_upsert' THEN format(', ARRAY[%L]::boolean[]', is_last) ELSE '' END) INTO said;
     RETURN said;
 END $$;
 
@@ -127,6 +129,18 @@ SELECT pg_temp.claim_that('body: shown as jsonb, U+0000 as U+FFFD, anything else
               sluice_json('{') IS NULL, sluice_json(convert_to(repeat('[', 100000), 'UTF8')) IS NULL, sluice_json(convert_to('"\ud800"', 'UTF8')) IS NULL),
     '{"a": 1} ' || U&'\FFFD' || ' t t t t');
 
+-- Twins -----------------------------------------------------------------------------------------
+INSERT INTO sluice_inbox (subsystem, livemode, event_id, occurred_at, source, type, object, received_at, verdict, body)
+SELECT 'billing', false, id, at::timestamptz, 'stripe', 'customer.updated', object, now(), verdict, convert_to(format('{"id":"%s"}', id), 'UTF8')
+  FROM (VALUES ('tw_1', '2026-01-03 10:00Z', 'cus_tw', 'applied'), ('tw_2', '2026-01-03 10:00Z', 'cus_tw', 'stale'),
+               ('tw_3', '2026-01-03 10:00Z', 'cus_tw', 'ignored'), ('tw_4', '2026-01-03 10:01Z', 'cus_tw', 'applied'),
+               ('tw_5', '2026-01-03 10:00Z', 'cus_alone', 'applied')) v(id, at, object, verdict);
+CREATE TEMP TABLE twins AS EXECUTE twins('{"","",""}', '{false,false,true}', '{cus_alone,cus_tw,cus_tw}',
+    '{2026-01-03 10:00Z,2026-01-03 10:00Z,2026-01-03 10:00Z}', '{billing}');
+SELECT pg_temp.claim_that('twins: of each object those of its second that were read, where there are several',
+    (SELECT string_agg(concat_ws(':', place, event_id, body), ' ' ORDER BY place, event_id) FROM twins),
+    '2:tw_1:{"id":"tw_1"} 2:tw_2:{"id":"tw_2"}');
+
 -- Customers -------------------------------------------------------------------------------------
 SELECT pg_temp.claim_that('customer: the first event makes the row, whatever it is',
     pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"a@example.com","metadata":{"k":"v"},"balance":5}'::jsonb || pg_temp.at('10:00:00', 2, 'e1'))), 'cus_1');
@@ -134,8 +148,12 @@ SELECT pg_temp.claim_that('customer: an older one changes nothing',
     pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"old@example.com"}'::jsonb || pg_temp.at('09:59:59', 2, 'e2'))), '');
 SELECT pg_temp.claim_that('customer: one of the same second in an earlier phase changes nothing',
     pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"old@example.com"}'::jsonb || pg_temp.at('10:00:00', 0, 'e3'))), '');
-SELECT pg_temp.claim_that('customer: of two of one second and phase the arriving one wins',
-    pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"b@example.com"}'::jsonb || pg_temp.at('10:00:00', 2, 'e4'))), 'cus_1');
+SELECT pg_temp.claim_that('customer: of two of one second and phase the stored one stays',
+    pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"b@example.com"}'::jsonb || pg_temp.at('10:00:00', 2, 'e4'))), '');
+SELECT pg_temp.claim_that('customer: an older one is not made the last by saying so',
+    pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"old@example.com"}'::jsonb || pg_temp.at('09:59:59', 2, 'e2')), true), '');
+SELECT pg_temp.claim_that('customer: the one that is known to be the last of its second wins',
+    pg_temp.apply('customer_upsert', jsonb_build_array('{"id":"cus_1","email":"b@example.com"}'::jsonb || pg_temp.at('10:00:00', 2, 'e4')), true), 'cus_1');
 SELECT pg_temp.claim_that('customer: the columns are those of the winner',
     (SELECT concat_ws(' ', email, balance, metadata, src_event_id) FROM billing_customer WHERE id = 'cus_1'), 'b@example.com e4');
 SELECT pg_temp.claim_that('customer: a stub deletes and leaves the columns',

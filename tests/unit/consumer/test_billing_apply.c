@@ -18,7 +18,7 @@ struct bench {
 
 static void bench_init(struct bench *bench)
 {
-    *bench = (struct bench){ .billing = con_billing_new(PARAM_BYTES_MAX) };
+    *bench = (struct bench){ .billing = con_billing_new(PARAM_BYTES_MAX, "billing") };
     story_init(&bench->story);
     CU_ASSERT_FATAL(bench->billing != NULL);
 }
@@ -315,7 +315,7 @@ CLAIM(billing_apply__parameters_over_the_limit_are_the_batch_s_fault)
     SL_DONE(bench_done) struct bench bench;
     bench_init(&bench);
     con_billing_free(bench.billing);
-    bench.billing = con_billing_new(256);
+    bench.billing = con_billing_new(256, "billing");
     add(&bench, "e0", "customer.updated", 30, "{'id':'cus_1','created':1}");
     read_all(&bench);
     struct sl_err err = { 0 };
@@ -339,4 +339,113 @@ CLAIM(billing_apply__a_row_that_was_not_asked_for_is_a_bug)
                                         SL_SPAN_LITERAL("f"), SL_SPAN_LITERAL("cus_1"),
                                         SL_SPAN_LITERAL("f"), &err));
     CU_ASSERT_EQUAL(err.code, SL_E_BUG);
+}
+
+/* Plans on and says the steps, as plan() does. */
+static const char *again(struct bench *bench, char room[512])
+{
+    struct sl_err err = { 0 };
+    CU_ASSERT_FATAL(con_billing_again(bench->billing, &err));
+    size_t step_count = 0;
+    const struct sl_pg_step *steps = con_billing_steps(bench->billing, &step_count);
+    room[0] = '\0';
+    for (size_t i = 0; i < step_count; i++) {
+        size_t used = strlen(room);
+        snprintf(room + used, 512 - used, "%s%s:%d", i == 0 ? "" : " ", steps[i].name,
+                 steps[i].params[0].value.data[15]);
+    }
+    return room;
+}
+
+static void twin(struct bench *bench, size_t place, const char *id, const char *event)
+{
+    struct sl_err err = { 0 };
+    CU_ASSERT(con_billing_twin(bench->billing, place, sl_span_of(id),
+                               SL_SPAN_LITERAL("customer.updated"),
+                               story_json(&bench->story, event), &err));
+}
+
+CLAIM(billing_apply__what_was_written_and_met_no_equal_is_not_asked_about)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add(&bench, "e1", "customer.updated", 10, "{'id':'cus_1','created':1}");
+    add(&bench, "e2", "customer.updated", 11, "{'id':'cus_1','created':1}");
+    read_all(&bench);
+    char room[512];
+    plan(&bench, 0, 2, room);
+    written(&bench, "customer_upsert", "cus_1", "f");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 0);
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "AA");
+}
+
+CLAIM(billing_apply__of_equals_in_a_batch_the_last_by_previous_attributes_is_written)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add(&bench, "e9", "customer.updated", 10, "{'id':'cus_1','created':1,'name':'c'}");
+    add(&bench, "e1", "customer.updated", 10, "{'id':'cus_1','created':1,'name':'b'}");
+    read_all(&bench);
+    char room[512];
+    plan(&bench, 0, 2, room);
+    written(&bench, "customer_upsert", "cus_1", "f");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "twins:1");
+    twin(
+        &bench, 1, "e1",
+        "{'data':{'object':{'id':'cus_1','created':1,'name':'b'},'previous_attributes':{'name':'a'}}}");
+    twin(
+        &bench, 1, "e9",
+        "{'data':{'object':{'id':'cus_1','created':1,'name':'c'},'previous_attributes':{'name':'b'}}}");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
+    written(&bench, "customer_upsert", "cus_1", "f");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 0);
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "AS");
+}
+
+CLAIM(billing_apply__an_equal_of_the_table_s_row_that_is_not_the_last_is_stale)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add(&bench, "e1", "customer.updated", 10, "{'id':'cus_1','created':1,'name':'b'}");
+    read_all(&bench);
+    char room[512];
+    plan(&bench, 0, 1, room); /* and nothing was written */
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "twins:1");
+    twin(
+        &bench, 1, "e1",
+        "{'data':{'object':{'id':'cus_1','created':1,'name':'b'},'previous_attributes':{'name':'a'}}}");
+    twin(
+        &bench, 1, "e2",
+        "{'data':{'object':{'id':'cus_1','created':1,'name':'c'},'previous_attributes':{'name':'b'}}}");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
+    written(&bench, "customer_upsert", "cus_1", "f");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 0);
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "S");
+}
+
+CLAIM(billing_apply__what_nothing_orders_is_counted)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add(&bench, "e1", "customer.updated", 10, "{'id':'cus_1','created':1,'name':'b'}");
+    add(&bench, "e2", "customer.updated", 10, "{'id':'cus_2','created':1}");
+    read_all(&bench);
+    char room[512];
+    plan(&bench, 0, 2, room);
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "twins:2");
+    twin(&bench, 1, "e1", "{'data':{'object':{'id':'cus_1','created':1,'name':'b'}}}");
+    twin(&bench, 1, "e3", "{'data':{'object':{'id':'cus_1','created':1,'name':'c'}}}");
+    struct sl_err err = { 0 };
+    CU_ASSERT(con_billing_twin(bench.billing, 2, SL_SPAN_LITERAL("e2"),
+                               SL_SPAN_LITERAL("customer.updated"), NULL, &err));
+    CU_ASSERT_FALSE(con_billing_twin(bench.billing, 3, SL_SPAN_LITERAL("e2"),
+                                     SL_SPAN_LITERAL("customer.updated"), NULL, &err));
+    CU_ASSERT_EQUAL(err.code, SL_E_BUG);
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 2);
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "SS");
 }

@@ -283,7 +283,9 @@ static void begin_with(const struct con_handler *with, size_t count, size_t rubb
     if (with != NULL) {
         handler = *with;
     } else {
-        CU_ASSERT_TRUE_FATAL(con_billing_handler_init(&handler, &err));
+        static const struct sl_subsystem billing = { .name = "billing" };
+        const struct con_handler_opts opts = { .metrics = metrics, .subsystem = &billing };
+        CU_ASSERT_TRUE_FATAL(con_billing_handler_init(&handler, &opts, &err));
     }
     runner = con_runner_new(&(struct con_runner_opts){ .loop = loop,
                                                        .metrics = metrics,
