@@ -36,6 +36,7 @@ struct batch {
 };
 
 static void make_batch(struct batch *batch, const struct bench_body *bodies, size_t count);
+static struct con_handler the_handler(void);
 static void keep(struct batch *batch, const struct sl_pg_step *step);
 static PGconn *connect_database(void);
 static void run_batch(PGconn *connection, const struct batch *batch);
@@ -82,10 +83,7 @@ static void make_batch(struct batch *batch, const struct bench_body *bodies, siz
     struct sl_buf bytes;
     sl_buf_init(&bytes, PARAMS_BYTES_MAX);
     struct sl_json_parser *parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
-    struct con_handler billing = { 0 };
-    if (!con_billing_handler_init(&billing, &err)) {
-        BENCH_FAIL("%s", err.text);
-    }
+    struct con_handler billing = the_handler();
     struct con_event *events = calloc(count, sizeof events[0]);
     size_t *indexes = calloc(count, sizeof indexes[0]);
     for (size_t i = 0; i < count; i++) {
@@ -115,6 +113,20 @@ static void make_batch(struct batch *batch, const struct bench_body *bodies, siz
     con_handler_done(&billing);
     free(events);
     free(indexes);
+}
+
+static struct con_handler the_handler(void)
+{
+    static const struct sl_subsystem subsystem = { .name = "billing" };
+    static struct sl_metrics *metrics;
+    struct con_handler billing = { 0 };
+    struct sl_err err = { 0 };
+    metrics = metrics == NULL ? sl_metrics_new(&err) : metrics;
+    const struct con_handler_opts opts = { .metrics = metrics, .subsystem = &subsystem };
+    if (metrics == NULL || !con_billing_handler_init(&billing, &opts, &err)) {
+        BENCH_FAIL("%s", err.text);
+    }
+    return billing;
 }
 
 /* Copies: the plan is gone when the clock runs. */
@@ -148,11 +160,7 @@ static PGconn *connect_database(void)
     must(connection, PQexec(connection, "SET client_min_messages = warning"));
     must(connection, PQexec(connection, "SELECT sluice_inbox_make_partitions()"));
     static struct con_statements statements;
-    struct sl_err err = { 0 };
-    struct con_handler billing = { 0 };
-    if (!con_billing_handler_init(&billing, &err)) {
-        BENCH_FAIL("%s", err.text);
-    }
+    struct con_handler billing = the_handler();
     con_apply_statements(&statements);
     billing.type->add_statements(&statements);
     con_handler_done(&billing);
