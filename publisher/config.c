@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "shared/listen.h"
+
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct pub_config, field, TYPE, __VA_ARGS__)
 static const struct sl_conf_key keys[] = {
 #include "publisher/config.def"
@@ -11,6 +13,7 @@ static const struct sl_conf_key keys[] = {
 /* What a policy may be given for. */
 static const char *const sources[] = { "stripe", NULL };
 
+static void check_doors(const struct pub_config *config, struct sl_buf *mistakes);
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
 static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes);
 static void check_sentry(struct pub_config *config, struct sl_buf *mistakes);
@@ -37,6 +40,37 @@ void pub_config_load(struct pub_config *config, char *const *environment, struct
         snprintf(config->listen, sizeof config->listen, "0.0.0.0:%d", (int)config->port);
     } else if (config->http_listen != NULL) {
         snprintf(config->listen, sizeof config->listen, "%s", config->http_listen);
+    }
+    check_doors(config, mistakes);
+}
+
+static void check_doors(const struct pub_config *config, struct sl_buf *mistakes)
+{
+    const struct {
+        const char *name;
+        const char *address;
+    } listens[] = {
+        { "SLUICE_HTTP_LISTEN", config->http_listen },
+        { "SLUICE_HTTPS_LISTEN", config->https_listen },
+        { "SLUICE_METRICS_LISTEN", config->metrics_listen },
+    };
+    for (size_t i = 0; i < SL_COUNT(listens); i++) {
+        const char *objection =
+            listens[i].address == NULL ? NULL : sl_listen_objection(listens[i].address);
+        if (objection != NULL) {
+            sl_buf_printf(mistakes, "%s: \"%.120s\" %s\n", listens[i].name, listens[i].address,
+                          objection);
+        }
+    }
+    bool has_pair = config->tls_cert != NULL && config->tls_key != NULL;
+    bool has_any =
+        config->tls_cert != NULL || config->tls_key != NULL || config->tls_client_ca != NULL;
+    if (config->https_listen != NULL && !has_pair) {
+        sl_buf_append_text(mistakes,
+                           "SLUICE_HTTPS_LISTEN: needs SLUICE_TLS_CERT and SLUICE_TLS_KEY\n");
+    } else if (config->https_listen == NULL && has_any) {
+        sl_buf_append_text(mistakes, "SLUICE_TLS_CERT, SLUICE_TLS_KEY, SLUICE_TLS_CLIENT_CA: are "
+                                     "used by SLUICE_HTTPS_LISTEN only, which is not set\n");
     }
 }
 

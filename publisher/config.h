@@ -20,7 +20,7 @@
 struct pub_config {
 #include "publisher/config.def"
     struct sl_amqp_url amqp;
-    char listen[80]; /* PORT or SLUICE_HTTP_LISTEN */
+    char listen[128]; /* PORT or SLUICE_HTTP_LISTEN */
     struct pub_keyring stripe_keys;
     struct sl_sentry_dsn sentry; /* SENTRY_DSN_QUEUE, else SENTRY_DSN */
     bool has_sentry;

@@ -13,14 +13,17 @@
 
 #include "publisher/config.h"
 #include "publisher/control.h"
+#include "publisher/doors.h"
 #include "publisher/reload.h"
 #include "publisher/routes.h"
 #include "shared/clock.h"
+#include "shared/notify.h"
 
 #define DRAIN_POLL_MS    20
 #define SENTRY_FLUSH_MS  2000 /* of the drain, for last counts */
 #define HELP_BYTES_MAX   (16u * 1024u)
 #define EXIT_INTERRUPTED 130
+#define SERVING          "taking webhooks" /* as the service manager shows it */
 
 struct app {
     struct pub_config config;
@@ -36,11 +39,11 @@ struct app {
     struct sl_health health;         /* public port: without metrics */
     struct sl_health private_health; /* metrics port */
     struct pub_routes routes;
-    struct sl_http_server *server;
-    struct sl_http_server *metrics_server;
+    struct pub_doors doors;
     struct pub_reload reload;
     struct pub_control commands;
     struct sl_control *control; /* NULL: could not be opened */
+    struct sl_notify *notify;
     struct sl_timer *drain_timer;
     bool is_draining;
     bool is_server_drained;
@@ -122,11 +125,11 @@ static bool run(struct sl_err *err)
 static void app_done(struct app *app)
 {
     sl_control_free(app->control);
-    sl_http_server_free(app->server);
-    sl_http_server_free(app->metrics_server);
+    pub_doors_done(&app->doors);
     pub_intake_free(app->intake);
     pub_gate_free(app->gate);
     sl_sentry_free(app->sentry);
+    sl_notify_free(app->notify);
     sl_timer_free(app->drain_timer);
     sl_loop_free(app->loop);
     sl_log_free(app->log);
@@ -172,7 +175,8 @@ static bool open_loop(struct app *app, struct sl_err *err)
     if (app->drain_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
     }
-    return sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
+    app->notify = sl_notify_new(&(struct sl_notify_opts){ .loop = app->loop }, err);
+    return app->notify != NULL && sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
 }
@@ -257,29 +261,18 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .health = &app->health,
         .metrics = app->metrics,
     };
-    struct sl_http_limits limits = sl_http_limits_default;
-    limits.body_bytes_max = (size_t)app->config.body_max;
-    app->server = sl_http_server_new(
-        &(struct sl_http_server_opts){
-            .loop = app->loop,
-            .listen = app->config.listen,
-            .limits = limits,
-            .on_request = pub_routes_on_request,
-            .on_refused = pub_routes_on_refused,
-            .arg = &app->routes,
-        },
-        err);
-    app->metrics_server = app->server == NULL ? NULL
-                                              : sl_http_server_new(
-                                                    &(struct sl_http_server_opts){
-                                                        .loop = app->loop,
-                                                        .listen = app->config.metrics_listen,
-                                                        .limits = sl_http_limits_default,
-                                                        .on_request = sl_health_on_request,
-                                                        .arg = &app->private_health,
-                                                    },
-                                                    err);
-    return app->metrics_server != NULL;
+    return pub_doors_open(&app->doors,
+                          &(struct pub_doors_opts){
+                              .loop = app->loop,
+                              .log = app->log,
+                              .metrics = app->metrics,
+                              .config = &app->config,
+                              .private_health = &app->private_health,
+                              .on_request = pub_routes_on_request,
+                              .on_refused = pub_routes_on_refused,
+                              .arg = &app->routes,
+                          },
+                          err);
 }
 
 /* Operators can do without it, events cannot wait for it. */
@@ -346,9 +339,11 @@ static void look_for_control(void *arg, struct pub_control_view *out_view)
 static bool serve(struct app *app, struct sl_err *err)
 {
     sl_info(app->log, "process.started", "listening for webhooks",
-            sl_str("listen", app->config.listen), sl_int("port", sl_http_server_port(app->server)),
+            sl_str("listen", app->config.listen),
+            sl_int("port", sl_http_server_port(app->doors.server)),
             sl_str("metrics", app->config.metrics_listen),
             sl_int("secrets", (int64_t)app->config.stripe_keys.count));
+    sl_notify_ready(app->notify, SERVING);
     if (!sl_loop_run(app->loop, err)) {
         return false;
     }
@@ -372,7 +367,10 @@ static void on_reload_signal(int signal_number, void *arg)
     (void)signal_number;
     struct app *app = arg;
     if (!app->is_draining) {
+        sl_notify_reloading(app->notify);
         pub_reload_run(&app->reload);
+        pub_doors_reload(&app->doors);
+        sl_notify_ready(app->notify, SERVING);
     }
 }
 
@@ -386,9 +384,10 @@ static void on_stop_signal(int signal_number, void *arg)
     app->drain_left_ms = app->config.drain_timeout;
     sl_info(app->log, "drain.begin", "finishing what is in flight",
             sl_str("signal", strsignal(signal_number)), sl_int("inflight", (int64_t)waiting(app)));
+    sl_notify_stopping(app->notify, "finishing what is in flight");
     pub_intake_drain(app->intake);
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
-    sl_http_server_drain(app->server, on_server_drained, app);
+    pub_doors_drain(&app->doors, on_server_drained, app);
 }
 
 static void on_server_drained(void *arg)

@@ -26,22 +26,24 @@ static bool is_over_peer_max(const struct sl_http_conn *conn, size_t extra);
 static bool evict_idle(struct sl_http_server *server, int64_t idle_ms_min);
 static void on_accept_error(struct evconnlistener *listener, void *arg);
 
-bool sl_http_accept_listen(struct sl_http_server *server, const char *address, struct sl_err *err)
+bool sl_http_server_listen(struct sl_http_server *server, const struct sl_http_listen *listen,
+                           struct sl_err *err)
 {
     SL_ASSERT(server->listener_count < SL_HTTP_LISTENERS_MAX);
-    int fd = sl_listen_open(address, false, err);
+    int fd = listen->fd > 0 ? listen->fd : sl_listen_open(listen->address, listen->is_shared, err);
     if (fd < 0) {
         return false;
     }
-    struct evconnlistener *listener =
-        evconnlistener_new(sl_loop_base(server->opts.loop), on_accept, server,
-                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (listener == NULL) {
+    struct sl_http_listener *listener = &server->listeners[server->listener_count];
+    *listener = (struct sl_http_listener){ .server = server, .tls = listen->tls };
+    listener->listener = evconnlistener_new(sl_loop_base(server->opts.loop), on_accept, listener,
+                                            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (listener->listener == NULL) {
         close(fd);
         return sl_fail(err, SL_E_MEMORY, "no memory for a listener");
     }
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    server->listeners[server->listener_count++] = listener;
+    evconnlistener_set_error_cb(listener->listener, on_accept_error);
+    server->listener_count++;
     if (server->port == 0) {
         server->port = sl_listen_port(fd);
     }
@@ -53,7 +55,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
     (void)listener;
     (void)peer_bytes;
-    struct sl_http_server *server = arg;
+    const struct sl_http_listener *at = arg;
+    struct sl_http_server *server = at->server;
     size_t connections_max = server->opts.limits.connections_max;
     if (server->connections >= connections_max && !evict_idle(server, IDLE_EVICT_MS) &&
         server->connections >= connections_max + REFUSED_CONNECTIONS_MAX) {
@@ -61,7 +64,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         evutil_closesocket(fd);
         return;
     }
-    struct sl_http_conn *conn = sl_http_conn_open(server, fd, peer);
+    struct sl_http_conn *conn = sl_http_conn_open(at, fd, peer);
     if (conn == NULL) {
         return;
     }
@@ -97,12 +100,12 @@ static bool evict_idle(struct sl_http_server *server, int64_t idle_ms_min)
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     (void)listener;
-    struct sl_http_server *server = arg;
+    struct sl_http_server *server = ((const struct sl_http_listener *)arg)->server;
     if (evict_idle(server, IDLE_EVICT_MS)) {
         return; /* the listener is readable still, and finds a descriptor in the next turn */
     }
     for (size_t i = 0; i < server->listener_count; i++) {
-        evconnlistener_disable(server->listeners[i]);
+        evconnlistener_disable(server->listeners[i].listener);
     }
     sl_timer_arm(server->accept_timer, ACCEPT_PAUSE_MS);
 }
@@ -111,13 +114,13 @@ void sl_http_accept_again(void *arg)
 {
     struct sl_http_server *server = arg;
     for (size_t i = 0; i < server->listener_count; i++) {
-        evconnlistener_enable(server->listeners[i]);
+        evconnlistener_enable(server->listeners[i].listener);
     }
 }
 
 void sl_http_accept_stop(struct sl_http_server *server)
 {
     while (server->listener_count > 0) {
-        evconnlistener_free(server->listeners[--server->listener_count]);
+        evconnlistener_free(server->listeners[--server->listener_count].listener);
     }
 }

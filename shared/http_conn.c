@@ -19,12 +19,14 @@
 #include <sys/uio.h>
 
 #include "shared/clock.h"
+#include "shared/tls.h"
 
 /* A connection's unread input: one head, and what is pipelined behind the request with the handler. */
 #define INPUT_BYTES_MAX (2u * SL_HTTP_HEAD_BYTES_MAX)
 /* Read and thrown away behind a last answer: enough for a client that sends its whole upload before it looks. */
 #define LINGER_BYTES_MAX (8u * 1024u * 1024u)
 
+static struct bufferevent *open_bev(const struct sl_http_listener *listener, int fd);
 static void on_read(struct bufferevent *bev, void *arg);
 static void on_written(struct bufferevent *bev, void *arg);
 static void on_event(struct bufferevent *bev, short what, void *arg);
@@ -38,23 +40,22 @@ static void finish_answer(struct sl_http_conn *conn);
 static void settle(struct sl_http_conn *conn);
 static bool has_output(const struct sl_http_conn *conn);
 
-struct sl_http_conn *sl_http_conn_open(struct sl_http_server *server, int fd,
+struct sl_http_conn *sl_http_conn_open(const struct sl_http_listener *listener, int fd,
                                        const struct sockaddr *peer)
 {
+    struct sl_http_server *server = listener->server;
     struct sl_http_conn *conn = calloc(1, sizeof *conn);
-    struct bufferevent *bev =
-        bufferevent_socket_new(sl_loop_base(server->opts.loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bev = open_bev(listener, fd);
     if (conn == NULL || bev == NULL) {
         free(conn);
         if (bev != NULL) {
             bufferevent_free(bev);
-        } else {
-            evutil_closesocket(fd);
         }
         return NULL;
     }
     conn->server = server;
     conn->bev = bev;
+    conn->is_tls = listener->tls != NULL;
     conn->counted = sl_http_peers_take(server->peers, peer);
     copy_peer(peer, conn->peer);
     int on = 1;
@@ -63,10 +64,25 @@ struct sl_http_conn *sl_http_conn_open(struct sl_http_server *server, int fd,
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BYTES_MAX);
     bufferevent_enable(bev, EV_READ);
 
-    TAILQ_INSERT_TAIL(&server->phases[SL_HTTP_IDLE], conn, in_phase);
+    conn->phase = conn->is_tls ? SL_HTTP_SHAKING : SL_HTTP_IDLE;
+    TAILQ_INSERT_TAIL(&server->phases[conn->phase], conn, in_phase);
     server->connections++;
-    sl_http_server_move(conn, SL_HTTP_IDLE);
+    sl_http_server_move(conn, conn->phase);
     return conn;
+}
+
+/* Takes fd, also when it fails. */
+static struct bufferevent *open_bev(const struct sl_http_listener *listener, int fd)
+{
+    struct event_base *base = sl_loop_base(listener->server->opts.loop);
+    if (listener->tls != NULL) {
+        return sl_tls_server_open(listener->tls, base, fd);
+    }
+    struct bufferevent *bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (bev == NULL) {
+        evutil_closesocket(fd);
+    }
+    return bev;
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -95,7 +111,15 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     struct sl_http_conn *conn = arg;
-    if ((what & BEV_EVENT_EOF) == 0) {
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        sl_http_server_move(conn, SL_HTTP_IDLE);
+        return;
+    }
+    if (conn->phase == SL_HTTP_SHAKING) {
+        sl_http_server_count_refusal(conn->server, 400, "TLS could not be agreed on");
+    }
+    /* TLS ends both ways at once (the library stops writing too): who has said goodbye reads no answer. */
+    if ((what & BEV_EVENT_EOF) == 0 || conn->is_tls) {
         sl_http_conn_close(conn);
         return;
     }
@@ -158,6 +182,7 @@ void sl_http_conn_advance(struct sl_http_conn *conn)
             discard_input(conn);
             goes_on = false;
             break;
+        case SL_HTTP_SHAKING:
         case SL_HTTP_HANDED:
         case SL_HTTP_WRITING:
         case SL_HTTP_PHASES:
@@ -183,6 +208,10 @@ static void discard_input(struct sl_http_conn *conn)
 void sl_http_conn_expire(struct sl_http_conn *conn)
 {
     switch (conn->phase) {
+    case SL_HTTP_SHAKING:
+        sl_http_server_count_refusal(conn->server, 408, "TLS handshake too slow");
+        sl_http_conn_close(conn);
+        return;
     case SL_HTTP_HEADING:
         sl_http_conn_refuse(conn, 408, "head too slow");
         return;
@@ -292,7 +321,7 @@ static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *r
 static bool send_bytes(struct sl_http_conn *conn, struct iovec *parts, int part_count)
 {
     size_t sent = 0;
-    if (!has_output(conn)) {
+    if (!conn->is_tls && !has_output(conn)) {
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = (size_t)part_count };
         ssize_t result = sendmsg(bufferevent_getfd(conn->bev), &message, MSG_NOSIGNAL);
         if (result < 0 && errno != EAGAIN && errno != EINTR) {
@@ -325,9 +354,11 @@ static void finish_answer(struct sl_http_conn *conn)
         sl_http_server_move(conn, SL_HTTP_IDLE);
         return;
     case SL_HTTP_THEN_CLOSE:
+        sl_tls_close(conn->bev);
         conn->is_dead = true;
         return;
     case SL_HTTP_THEN_LINGER:
+        sl_tls_close(conn->bev);
         shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
         conn->is_dead = conn->peer_is_done;
         sl_http_server_move(conn, SL_HTTP_LINGERING);

@@ -26,6 +26,7 @@ struct evconnlistener;
 struct sockaddr;
 
 enum sl_http_phase {
+    SL_HTTP_SHAKING, /* TLS is being agreed on */
     SL_HTTP_IDLE,    /* no byte of a request yet */
     SL_HTTP_HEADING, /* part of a head */
     SL_HTTP_BODYING, /* head complete, body not */
@@ -63,6 +64,7 @@ struct sl_http_conn {
     bool is_ready;     /* in the server's ready list */
     bool is_paused;    /* not reading: enough is pipelined behind the request with the handler */
     bool peer_is_done; /* the client has closed its sending side */
+    bool is_tls;
     int64_t deadline_ms;
     int64_t body_since_ms; /* end of the head */
     int64_t received_us;   /* first byte of the request being read; 0: none yet */
@@ -77,11 +79,15 @@ struct sl_http_conn {
 };
 TAILQ_HEAD(sl_http_conn_list, sl_http_conn);
 
-#define SL_HTTP_LISTENERS_MAX 4u
+struct sl_http_listener {
+    struct sl_http_server *server;
+    struct evconnlistener *listener;
+    struct sl_tls_server *tls; /* NULL: without TLS */
+};
 
 struct sl_http_server {
     struct sl_http_server_opts opts;
-    struct evconnlistener *listeners[SL_HTTP_LISTENERS_MAX]; /* none once draining */
+    struct sl_http_listener listeners[SL_HTTP_LISTENERS_MAX]; /* none once draining */
     size_t listener_count;
     struct sl_http_peers *peers;
     struct sl_timer *deadline_timer; /* due at or before the earliest deadline */
@@ -105,7 +111,7 @@ struct sl_http_server {
 };
 
 /* Takes fd. NULL without memory; fd is then closed. */
-struct sl_http_conn *sl_http_conn_open(struct sl_http_server *server, int fd,
+struct sl_http_conn *sl_http_conn_open(const struct sl_http_listener *listener, int fd,
                                        const struct sockaddr *peer) SL_MUST;
 /* Whether a body of this length keeps the least rate, so long after its head. */
 bool sl_http_is_body_too_slow(const struct sl_http_limits *limits, size_t body_bytes,
@@ -138,9 +144,7 @@ const char *sl_http_server_date(struct sl_http_server *server);
 /* Arms on_drained when that was the last of it; never calls it from inside. */
 void sl_http_server_look_whether_drained(struct sl_http_server *server);
 
-/* http_accept.c. */
-bool sl_http_accept_listen(struct sl_http_server *server, const char *address,
-                           struct sl_err *err) SL_MUST;
+/* http_accept.c, beside sl_http_server_listen. */
 void sl_http_accept_stop(struct sl_http_server *server);
 /* A timer's callback: the pause is over. */
 void sl_http_accept_again(void *server);

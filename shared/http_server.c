@@ -55,11 +55,12 @@ struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts
     TAILQ_INIT(&server->unanswered);
     TAILQ_INIT(&server->spare);
     server->peers = sl_http_peers_new(err);
+    const struct sl_http_listen first = { .address = opts->listen };
+    server->opts.listen = NULL; /* was borrowed */
     if (server->peers == NULL || !start_timers(server, err) ||
-        !sl_http_accept_listen(server, opts->listen, err)) {
+        (first.address != NULL && !sl_http_server_listen(server, &first, err))) {
         return NULL;
     }
-    server->opts.listen = NULL; /* was borrowed */
     return SL_TAKE(server);
 }
 
@@ -158,6 +159,7 @@ static int64_t phase_ms(const struct sl_http_server *server, enum sl_http_phase 
     switch (phase) {
     case SL_HTTP_IDLE:
         return server->opts.limits.idle_ms;
+    case SL_HTTP_SHAKING:
     case SL_HTTP_HEADING:
         return server->opts.limits.head_ms;
     case SL_HTTP_BODYING:

@@ -19,6 +19,7 @@
 #include "shared/loop.h"
 
 struct sl_http_server;
+struct sl_tls_server;
 struct sl_http_request; /* lives from the handler call until sl_http_reply */
 
 struct sl_http_limits {
@@ -40,10 +41,18 @@ struct sl_http_limits {
  */
 extern const struct sl_http_limits sl_http_limits_default;
 
+/* Where connections come in. */
+struct sl_http_listen {
+    const char *address; /* as listen.h takes it; borrowed for the call */
+    int fd;              /* > 0: this socket instead, which listens already and is taken over */
+    bool is_shared;      /* several loops listen on the same TCP address */
+    struct sl_tls_server *tls; /* NULL: without TLS; else borrowed, outlives the server */
+};
+#define SL_HTTP_LISTENERS_MAX 4u
+
 struct sl_http_server_opts {
     struct sl_loop *loop;
-    const char
-        *listen; /* an address as listen.h takes it; borrowed until sl_http_server_new returns */
+    const char *listen; /* first address, as listen.h takes it; borrowed for the call; NULL: none */
     struct sl_http_limits limits;
     /* Must lead to exactly one sl_http_reply, now or later. */
     void (*on_request)(struct sl_http_request *request, void *arg);
@@ -54,8 +63,11 @@ struct sl_http_server_opts {
 
 struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts,
                                           struct sl_err *err) SL_MUST;
+/* Listens at one more place; at most SL_HTTP_LISTENERS_MAX. */
+bool sl_http_server_listen(struct sl_http_server *server, const struct sl_http_listen *listen,
+                           struct sl_err *err) SL_MUST;
 /*
- * Closes the listener and every connection at once. Unanswered requests stay valid until their reply. Not from inside on_request.
+ * Closes the listeners and every connection at once. Unanswered requests stay valid until their reply. Not from inside on_request.
  * Accepts NULL.
  */
 void sl_http_server_free(struct sl_http_server *server);

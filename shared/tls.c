@@ -1,6 +1,7 @@
 #include "shared/tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -8,14 +9,36 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct sl_tls_client {
     SSL_CTX *context;
 };
 
+struct sl_tls_server {
+    char *certificate;
+    char *key;
+    char *client_ca; /* NULL: none */
+    pthread_mutex_t lock;
+    SSL_CTX *context; /* in force; under lock */
+    _Atomic int64_t expires_s;
+};
+
+SL_DEFINE_AUTO(SSL_CTX *, SSL_CTX_free)
+
 static bool expect_host(SSL *ssl, const char *host);
+static bool make_context(struct sl_tls_server *server, SSL_CTX *context, struct sl_err *err);
+static bool demand_client_certificate(SSL_CTX *context, const char *client_ca, struct sl_err *err);
+static int no_passphrase(char *out, int room, int is_writing, void *arg);
+static int choose_http_1_1(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
+                           const unsigned char *offered, unsigned offered_bytes, void *arg);
+static int64_t seconds_of(const ASN1_TIME *time);
+static bool fail_with(struct sl_err *err, const char *what, const char *file);
 
 struct sl_tls_client *sl_tls_client_new(struct sl_err *err)
 {
@@ -106,4 +129,161 @@ void sl_tls_flush(struct bufferevent *bev)
         }
     }
     ERR_clear_error();
+}
+
+void sl_tls_close(struct bufferevent *bev)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(bev);
+    if (ssl != NULL && SSL_is_init_finished(ssl)) {
+        (void)SSL_shutdown(ssl);
+        ERR_clear_error();
+    }
+}
+
+struct sl_tls_server *sl_tls_server_new(const struct sl_tls_server_opts *opts, struct sl_err *err)
+{
+    SL_AUTO(sl_tls_server_free) struct sl_tls_server *server = calloc(1, sizeof *server);
+    if (server == NULL || pthread_mutex_init(&server->lock, NULL) != 0) {
+        free(SL_TAKE(server));
+        sl_fail(err, SL_E_MEMORY, "no memory for TLS");
+        return NULL;
+    }
+    server->certificate = strdup(opts->certificate);
+    server->key = strdup(opts->key);
+    server->client_ca = opts->client_ca == NULL ? NULL : strdup(opts->client_ca);
+    if (server->certificate == NULL || server->key == NULL ||
+        (opts->client_ca != NULL && server->client_ca == NULL)) {
+        sl_fail(err, SL_E_MEMORY, "no memory for TLS");
+        return NULL;
+    }
+    return sl_tls_server_load(server, err) ? SL_TAKE(server) : NULL;
+}
+
+void sl_tls_server_free(struct sl_tls_server *server)
+{
+    if (server != NULL) {
+        SSL_CTX_free(server->context);
+        pthread_mutex_destroy(&server->lock);
+        free(server->certificate);
+        free(server->key);
+        free(server->client_ca);
+        free(server);
+    }
+}
+
+bool sl_tls_server_load(struct sl_tls_server *server, struct sl_err *err)
+{
+    SL_AUTO(SSL_CTX_free) SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (context == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no memory for TLS");
+    }
+    if (!make_context(server, context, err)) {
+        return false;
+    }
+    server->expires_s = seconds_of(X509_get0_notAfter(SSL_CTX_get0_certificate(context)));
+    pthread_mutex_lock(&server->lock);
+    SSL_CTX *old = server->context;
+    server->context = SL_TAKE(context);
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(old);
+    return true;
+}
+
+static bool make_context(struct sl_tls_server *server, SSL_CTX *context, struct sl_err *err)
+{
+    static const unsigned char session_scope[] = "sluice";
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    SSL_CTX_set_alpn_select_cb(context, choose_http_1_1, NULL);
+    ERR_clear_error();
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_session_id_context(context, session_scope, sizeof session_scope - 1) != 1) {
+        return sl_fail(err, SL_E_MEMORY, "TLS cannot be set up");
+    }
+    if (SSL_CTX_use_certificate_chain_file(context, server->certificate) != 1) {
+        return fail_with(err, "no certificate can be read from", server->certificate);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, server->key, SSL_FILETYPE_PEM) != 1) {
+        return fail_with(err, "no key for the certificate can be read from", server->key);
+    }
+    return server->client_ca == NULL || demand_client_certificate(context, server->client_ca, err);
+}
+
+static bool demand_client_certificate(SSL_CTX *context, const char *client_ca, struct sl_err *err)
+{
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(client_ca);
+    if (names == NULL || SSL_CTX_load_verify_file(context, client_ca) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return fail_with(err, "no authority can be read from", client_ca);
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return true;
+}
+
+/* The library would ask at the terminal. */
+static int no_passphrase(char *out, int room, int is_writing, void *arg)
+{
+    (void)out;
+    (void)room;
+    (void)is_writing;
+    (void)arg;
+    return -1;
+}
+
+/* A client that does not offer it is served all the same: there is nothing else. */
+static int choose_http_1_1(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
+                           const unsigned char *offered, unsigned offered_bytes, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    static const unsigned char ours[] = "\x08http/1.1";
+    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_bytes, ours, sizeof ours - 1,
+                                 offered, offered_bytes) == OPENSSL_NPN_NEGOTIATED
+               ? SSL_TLSEXT_ERR_OK
+               : SSL_TLSEXT_ERR_NOACK;
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+    struct tm parts = { 0 };
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+/* The library's reasons name no secret: "no such file", "key values mismatch". */
+static bool fail_with(struct sl_err *err, const char *what, const char *file)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    bool is_missing = access(file, R_OK) != 0;
+    ERR_clear_error();
+    return sl_fail(err, SL_E_CONFIG, "%s %.120s: %s", what, file,
+                   is_missing       ? strerror(errno)
+                   : reason == NULL ? "it holds none"
+                                    : reason);
+}
+
+int64_t sl_tls_server_expires_s(const struct sl_tls_server *server)
+{
+    return server->expires_s;
+}
+
+struct bufferevent *sl_tls_server_open(struct sl_tls_server *server, struct event_base *base,
+                                       int fd)
+{
+    pthread_mutex_lock(&server->lock);
+    SSL *ssl = SSL_new(server->context);
+    pthread_mutex_unlock(&server->lock);
+    /* Takes ssl over, also when it fails. */
+    struct bufferevent *bev =
+        ssl == NULL ? NULL
+                    : bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                     BEV_OPT_CLOSE_ON_FREE);
+    if (bev == NULL) {
+        close(fd);
+        return NULL;
+    }
+    bufferevent_openssl_set_allow_dirty_shutdown(bev, 1); /* requests have their own end */
+    return bev;
 }

@@ -150,7 +150,7 @@ test('an event over HTTP/1.0 is taken and the connection closed', async () => {
 test('who expects 100-continue is told to go on, or that it need not', async () => {
   const one = event();
   const body = JSON.stringify(one);
-  const told = await talk(stack.httpPort, [signed(body, 'Expect: 100-continue\r\n'), 300, body], { expect: 1 });
+  const told = await talk(stack.httpPort, [signed(body, 'Expect: 100-continue\r\n'), (answers) => answers.length > 0, body], { expect: 1 });
   assert.deepEqual(told.answers.map((answer) => answer.status), [100, 200]);
   promised.add(one.id);
   const refused = await talk(stack.httpPort, head('Content-Length: 1048577\r\nExpect: 100-continue\r\n'), { halfClose: false });

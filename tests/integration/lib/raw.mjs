@@ -18,8 +18,11 @@ export function parseAnswers(bytes, { noBody = false } = {}) {
   }
 }
 
-// Sends parts one after the other (a number waits so many milliseconds), then, unless stayOpen, closes the sending side. Resolves when the server
-// has closed, after so many final answers as `expect` says, or after deadlineMs, with {answers, ended, rest}.
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+
+// Sends parts one after the other, then, unless halfClose is false, closes the sending side. A part may be a number (waits so many milliseconds, as
+// slow clients do) or a function (waits until it says true of the answers so far). Resolves when the server has closed, after so many final answers
+// as `expect` says, or after deadlineMs, with {answers, ended, rest}.
 export function talk(port, parts, { halfClose = true, expect = Infinity, deadlineMs = 30000, noBody = false, host = '127.0.0.1', path, socket: open } = {}) {
   return new Promise((resolve) => {
     const socket = open ?? net.connect(path ? { path, allowHalfOpen: true } : { port, host, allowHalfOpen: true });
@@ -42,7 +45,8 @@ export function talk(port, parts, { halfClose = true, expect = Infinity, deadlin
     socket.on('error', () => finish());
     const send = async () => {
       for (const part of [parts].flat()) {
-        if (typeof part === 'number') await new Promise((go) => setTimeout(go, part));
+        if (typeof part === 'number') await pause(part);
+        else if (typeof part === 'function') while (!socket.destroyed && !part(parseAnswers(bytes, { noBody }).answers)) await pause(10);
         else if (!socket.destroyed) socket.write(part);
       }
       if (halfClose && !socket.destroyed) socket.end();

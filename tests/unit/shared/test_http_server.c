@@ -639,10 +639,10 @@ CLAIM(http_server__accepts_again_after_running_out_of_descriptors)
 
 CLAIM(http_server__refuses_addresses_it_cannot_listen_on)
 {
-    static const char *const listens[] = {
-        NULL,          "",           "8080",    "127.0.0.1",       "[::1]",  "::1",
-        "localhost:1", "127.0.0.1:", "1.2.3:x", "127.0.0.1:99999", "[::1:80"
-    };
+    static const char *const listens[] = { "",           "8080",    "127.0.0.1",
+                                           "[::1]",      "::1",     "localhost:1",
+                                           "127.0.0.1:", "1.2.3:x", "127.0.0.1:99999",
+                                           "[::1:80" };
     struct sl_err err = { 0 };
     SL_AUTO(sl_loop_free) struct sl_loop *loop = sl_loop_new(&err);
     struct sl_http_server_opts opts = { .loop = loop,

@@ -1,0 +1,156 @@
+#include "publisher/doors.h"
+
+#include "shared/descriptors.h"
+#include "shared/listen.h"
+
+/* Kept for journal, broker links, resolver, control socket and the metrics port. */
+#define DESCRIPTORS_RESERVED 64u
+/* Fewer make no service; then running out of descriptors is handled as it comes. */
+#define CONNECTIONS_LEAST 16u
+
+static struct sl_http_limits limits_of(const struct pub_doors *doors);
+static size_t connections_max(const struct pub_doors *doors);
+static bool open_public(struct pub_doors *doors, struct sl_err *err);
+static bool open_https(struct pub_doors *doors, struct sl_err *err);
+static bool open_private(struct pub_doors *doors, struct sl_err *err);
+static struct sl_http_listen place(const char *address, const char *passed_as,
+                                   struct sl_tls_server *tls);
+static void tell_certificate(struct pub_doors *doors);
+static void on_private_request(struct sl_http_request *request, void *arg);
+
+bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts, struct sl_err *err)
+{
+    *doors = (struct pub_doors){ .opts = *opts };
+    return open_public(doors, err) && open_https(doors, err) && open_private(doors, err);
+}
+
+static bool open_public(struct pub_doors *doors, struct sl_err *err)
+{
+    doors->server = sl_http_server_new(
+        &(struct sl_http_server_opts){
+            .loop = doors->opts.loop,
+            .limits = limits_of(doors),
+            .on_request = doors->opts.on_request,
+            .on_refused = doors->opts.on_refused,
+            .arg = doors->opts.arg,
+        },
+        err);
+    const struct sl_http_listen plain = place(doors->opts.config->listen, "ingest", NULL);
+    return doors->server != NULL && sl_http_server_listen(doors->server, &plain, err);
+}
+
+static struct sl_http_limits limits_of(const struct pub_doors *doors)
+{
+    const struct pub_config *config = doors->opts.config;
+    struct sl_http_limits limits = sl_http_limits_default;
+    limits.body_bytes_max = (size_t)config->body_max;
+    limits.connections_max = connections_max(doors);
+    limits.per_peer_max = (size_t)config->http_per_peer_max;
+    limits.head_ms = config->http_head_timeout;
+    limits.body_ms = config->http_body_timeout;
+    limits.idle_ms = config->http_idle_timeout;
+    return limits;
+}
+
+static size_t connections_max(const struct pub_doors *doors)
+{
+    size_t wanted = (size_t)doors->opts.config->http_connections_max;
+    size_t descriptors = sl_descriptors_raise();
+    size_t room = descriptors < DESCRIPTORS_RESERVED + CONNECTIONS_LEAST
+                      ? CONNECTIONS_LEAST
+                      : descriptors - DESCRIPTORS_RESERVED;
+    if (wanted <= room) {
+        return wanted;
+    }
+    sl_warn(doors->opts.log, "config.warning",
+            "fewer connections than configured: the limit of open files (RLIMIT_NOFILE) is lower",
+            sl_int("connections_max", (int64_t)room), sl_int("wanted", (int64_t)wanted));
+    return room;
+}
+
+/* The socket passed under that name, else the address. */
+static struct sl_http_listen place(const char *address, const char *passed_as,
+                                   struct sl_tls_server *tls)
+{
+    int fd = sl_listen_inherited(passed_as);
+    return (struct sl_http_listen){ .address = address, .fd = fd < 0 ? 0 : fd, .tls = tls };
+}
+
+static bool open_https(struct pub_doors *doors, struct sl_err *err)
+{
+    const struct pub_config *config = doors->opts.config;
+    if (config->https_listen == NULL) {
+        return true;
+    }
+    doors->tls =
+        sl_tls_server_new(&(struct sl_tls_server_opts){ .certificate = config->tls_cert,
+                                                        .key = config->tls_key,
+                                                        .client_ca = config->tls_client_ca },
+                          err);
+    if (doors->tls == NULL) {
+        return false;
+    }
+    tell_certificate(doors);
+    const struct sl_http_listen https = place(config->https_listen, "ingest-tls", doors->tls);
+    return sl_http_server_listen(doors->server, &https, err);
+}
+
+static bool open_private(struct pub_doors *doors, struct sl_err *err)
+{
+    doors->metrics_server = sl_http_server_new(
+        &(struct sl_http_server_opts){
+            .loop = doors->opts.loop,
+            .limits = sl_http_limits_default,
+            .on_request = on_private_request,
+            .arg = doors,
+        },
+        err);
+    const struct sl_http_listen metrics =
+        place(doors->opts.config->metrics_listen, "metrics", NULL);
+    return doors->metrics_server != NULL &&
+           sl_http_server_listen(doors->metrics_server, &metrics, err);
+}
+
+static void on_private_request(struct sl_http_request *request, void *arg)
+{
+    struct pub_doors *doors = arg;
+    sl_series_set(sl_metrics_series(doors->opts.metrics, SL_M_HTTP_CONNECTIONS, NULL, NULL),
+                  (int64_t)sl_http_server_connections(doors->server));
+    sl_health_on_request(request, (void *)(uintptr_t)doors->opts.private_health);
+}
+
+void pub_doors_done(struct pub_doors *doors)
+{
+    sl_http_server_free(doors->server);
+    sl_http_server_free(doors->metrics_server);
+    sl_tls_server_free(doors->tls);
+    *doors = (struct pub_doors){ .server = NULL };
+}
+
+void pub_doors_reload(struct pub_doors *doors)
+{
+    struct sl_err why = { 0 };
+    if (doors->tls == NULL) {
+        return;
+    }
+    if (sl_tls_server_load(doors->tls, &why)) {
+        tell_certificate(doors);
+    } else {
+        sl_log_err(doors->opts.log, SL_ERROR, "tls.rejected",
+                   "the new certificate cannot be used; the old one stays in force", &why);
+    }
+}
+
+static void tell_certificate(struct pub_doors *doors)
+{
+    int64_t expires_s = sl_tls_server_expires_s(doors->tls);
+    sl_series_set(sl_metrics_series(doors->opts.metrics, SL_M_TLS_EXPIRES, NULL, NULL), expires_s);
+    sl_info(doors->opts.log, "tls.loaded", "new connections get this certificate",
+            sl_str("certificate", doors->opts.config->tls_cert), sl_int("expires", expires_s),
+            sl_bool("client_certificates", doors->opts.config->tls_client_ca != NULL));
+}
+
+void pub_doors_drain(struct pub_doors *doors, void (*on_drained)(void *), void *arg)
+{
+    sl_http_server_drain(doors->server, on_drained, arg);
+}

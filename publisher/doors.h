@@ -1,0 +1,45 @@
+/*
+ * doors - where requests come in: the public server with its listeners, and the private one for metrics.
+ *
+ * Public: SLUICE_HTTP_LISTEN (or PORT) and, with certificate and key, SLUICE_HTTPS_LISTEN; both share one server and its limits. A service manager may pass
+ * the sockets instead, named ingest, ingest-tls and metrics. The certificate is read again on a reload, without touching a connection.
+ * Law: connections never take the descriptors that the journal and the broker need.
+ * Refuses: metrics on a public listener.
+ * Threads: belongs to its loop.
+ */
+#ifndef PUBLISHER_DOORS_H
+#define PUBLISHER_DOORS_H
+
+#include "publisher/config.h"
+#include "shared/health.h"
+#include "shared/log.h"
+#include "shared/tls.h"
+
+struct pub_doors_opts {
+    struct sl_loop *loop;
+    struct sl_log *log;
+    struct sl_metrics *metrics;
+    const struct pub_config *config;
+    const struct sl_health *private_health; /* with metrics */
+    void (*on_request)(struct sl_http_request *request, void *arg);
+    void (*on_refused)(int status, const char *why, void *arg);
+    void *arg;
+};
+
+struct pub_doors {
+    struct pub_doors_opts opts;
+    struct sl_http_server *server;
+    struct sl_http_server *metrics_server;
+    struct sl_tls_server *tls; /* NULL: no HTTPS */
+};
+
+bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts,
+                    struct sl_err *err) SL_MUST;
+/* Accepts zeroed or half-opened storage. */
+void pub_doors_done(struct pub_doors *doors);
+/* Reads the certificate again, if there is one; a certificate that cannot be read changes nothing. */
+void pub_doors_reload(struct pub_doors *doors);
+/* The public server's; the private one serves on. */
+void pub_doors_drain(struct pub_doors *doors, void (*on_drained)(void *), void *arg);
+
+#endif
