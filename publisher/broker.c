@@ -17,13 +17,14 @@ struct hold {
 };
 
 struct pub_broker {
-    struct sl_amqp_link_opts opts; /* the owner's, with its callbacks */
-    struct sl_log *log;
+    struct pub_broker_opts opts;
     char name[NAME_BYTES];
     struct hold used;
     struct hold next;  /* not up yet */
     struct hold spent; /* settles what it had in flight */
     struct sl_timer *tidy;
+    enum pub_outage outage;
+    struct sl_timer *overdue;
     int64_t away_since_us;
 };
 
@@ -39,10 +40,11 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
                        void *arg);
 static void on_tidy(void *arg);
-static void look_away(struct pub_broker *broker);
+static void on_overdue(void *arg);
+static void happened(struct pub_broker *broker, enum pub_outage_event event);
+static void announce_up(struct pub_broker *broker);
 
-struct pub_broker *pub_broker_new(const struct sl_amqp_link_opts *opts, struct sl_log *log,
-                                  struct sl_err *err)
+struct pub_broker *pub_broker_new(const struct pub_broker_opts *opts, struct sl_err *err)
 {
     SL_AUTO(pub_broker_free) struct pub_broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) {
@@ -50,21 +52,23 @@ struct pub_broker *pub_broker_new(const struct sl_amqp_link_opts *opts, struct s
         return NULL;
     }
     broker->opts = *opts;
-    broker->log = log;
+    broker->outage = PUB_OUTAGE_WAITING;
     broker->away_since_us = sl_clock_wall_us();
-    snprintf(broker->name, sizeof broker->name, "%s", opts->connection_name);
-    broker->tidy = sl_timer_new(opts->loop, on_tidy, broker);
-    if (broker->tidy == NULL) {
+    snprintf(broker->name, sizeof broker->name, "%s", opts->link.connection_name);
+    broker->tidy = sl_timer_new(opts->link.loop, on_tidy, broker);
+    broker->overdue = sl_timer_new(opts->link.loop, on_overdue, broker);
+    if (broker->tidy == NULL || broker->overdue == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for the broker link");
         return NULL;
     }
-    return open_link(broker, opts->url, &broker->used, err) ? SL_TAKE(broker) : NULL;
+    sl_timer_arm(broker->overdue, opts->degraded_after_ms);
+    return open_link(broker, opts->link.url, &broker->used, err) ? SL_TAKE(broker) : NULL;
 }
 
 static bool open_link(struct pub_broker *broker, const struct sl_amqp_url *url, struct hold *hold,
                       struct sl_err *err)
 {
-    struct sl_amqp_link_opts opts = broker->opts;
+    struct sl_amqp_link_opts opts = broker->opts.link;
     opts.url = url;
     opts.connection_name = broker->name;
     opts.arg = broker;
@@ -85,6 +89,7 @@ void pub_broker_free(struct pub_broker *broker)
     close_hold(&broker->next);
     close_hold(&broker->spent);
     sl_timer_free(broker->tidy);
+    sl_timer_free(broker->overdue);
     free(broker);
 }
 
@@ -125,6 +130,11 @@ bool pub_broker_is_changing(const struct pub_broker *broker)
     return broker->next.link != NULL || broker->spent.link != NULL;
 }
 
+enum pub_outage pub_broker_outage(const struct pub_broker *broker)
+{
+    return broker->outage;
+}
+
 int64_t pub_broker_away_since_us(const struct pub_broker *broker)
 {
     return broker->away_since_us;
@@ -136,9 +146,15 @@ static void on_up(struct sl_amqp_link *link, void *arg)
     if (link == broker->next.link) {
         sl_timer_arm(broker->tidy, 0);
     } else if (link == broker->used.link) {
-        look_away(broker);
-        broker->opts.on_up(link, broker->opts.arg);
+        announce_up(broker);
     }
+}
+
+static void announce_up(struct pub_broker *broker)
+{
+    happened(broker, PUB_OUTAGE_EV_UP);
+    broker->opts.link.on_up(broker->used.link, broker->opts.link.arg);
+    broker->away_since_us = 0;
 }
 
 /* Not from a link's callback. */
@@ -147,10 +163,9 @@ static void take_over(struct pub_broker *broker)
     broker->spent = broker->used;
     broker->used = broker->next;
     broker->next = (struct hold){ .link = NULL };
-    look_away(broker);
-    sl_info(broker->log, "broker.changed", "the broker of the new AMQP_URL is in use",
+    sl_info(broker->opts.log, "broker.changed", "the broker of the new AMQP_URL is in use",
             sl_int("inflight", (int64_t)sl_amqp_link_inflight(broker->spent.link)));
-    broker->opts.on_up(broker->used.link, broker->opts.arg);
+    announce_up(broker);
     sl_timer_arm(broker->tidy, 0);
 }
 
@@ -158,30 +173,54 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
 {
     struct pub_broker *broker = arg;
     if (link == broker->next.link) {
-        sl_log_err(broker->log, SL_WARN, "broker.change_failed",
+        sl_log_err(broker->opts.log, SL_WARN, "broker.change_failed",
                    "the broker of the new AMQP_URL cannot be reached; the old one stays in use",
                    why, sl_int("wait_ms", wait_ms));
     } else if (link == broker->used.link) {
-        look_away(broker);
-        broker->opts.on_down(link, why, wait_ms, broker->opts.arg);
+        happened(broker, PUB_OUTAGE_EV_LOST);
+        broker->opts.link.on_down(link, why, wait_ms, broker->opts.link.arg);
     }
 }
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)
 {
     struct pub_broker *broker = arg;
-    if (link == broker->used.link) {
-        look_away(broker);
-        broker->opts.on_blocked(link, is_blocked, reason, broker->opts.arg);
+    if (link == broker->next.link && !is_blocked) {
+        sl_timer_arm(broker->tidy, 0);
+    } else if (link == broker->used.link) {
+        happened(broker, is_blocked ? PUB_OUTAGE_EV_BLOCKED : PUB_OUTAGE_EV_UNBLOCKED);
+        broker->opts.link.on_blocked(link, is_blocked, reason, broker->opts.link.arg);
+        broker->away_since_us = is_blocked ? broker->away_since_us : 0;
     }
 }
 
-static void look_away(struct pub_broker *broker)
+/* An outage begins with the first state that is not up, and its beginning stays known until the owner was told of its end. */
+static void happened(struct pub_broker *broker, enum pub_outage_event event)
 {
-    bool is_up = sl_amqp_link_state(broker->used.link) == SL_AMQP_UP;
-    if (is_up || broker->away_since_us == 0) {
-        broker->away_since_us = is_up ? 0 : sl_clock_wall_us();
+    const struct pub_outage_rule *rule = pub_outage_step(broker->outage, event);
+    SL_ASSERT(rule != NULL);
+    broker->outage = rule->to;
+    if (rule->to != PUB_OUTAGE_UP && broker->away_since_us == 0) {
+        broker->away_since_us = sl_clock_wall_us();
     }
+    switch (rule->act) {
+    case PUB_OUTAGE_DO_NOTHING:
+        break;
+    case PUB_OUTAGE_DO_TIME:
+        sl_timer_arm(broker->overdue, broker->opts.degraded_after_ms);
+        break;
+    case PUB_OUTAGE_DO_STOP:
+        sl_timer_disarm(broker->overdue);
+        break;
+    case PUB_OUTAGE_DO_TELL:
+        broker->opts.on_degraded(broker->opts.link.arg);
+        break;
+    }
+}
+
+static void on_overdue(void *arg)
+{
+    happened(arg, PUB_OUTAGE_EV_OVERDUE);
 }
 
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
@@ -191,7 +230,7 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
     if (link == broker->spent.link) {
         sl_timer_arm(broker->tidy, 0);
     }
-    broker->opts.on_settled(link, cookie, outcome, broker->opts.arg);
+    broker->opts.link.on_settled(link, cookie, outcome, broker->opts.link.arg);
 }
 
 /* Closes the spent link once nothing is in flight on it, then lets the next one take over. */

@@ -71,7 +71,7 @@ static void put_broker(const struct pub_control_view *view, struct sl_json_write
     sl_json_put_bool(json, "degraded", view->away_since_us != 0);
     put_time(json, "degraded_since", view->away_since_us);
     sl_json_put_object(json, "broker");
-    sl_json_put_text(json, "state", sl_span_of(view->broker));
+    sl_json_put_text(json, "state", sl_span_of(pub_outage_name(view->outage)));
     sl_json_put_bool(json, "changing", view->is_changing_broker);
     sl_json_object_end(json);
 }

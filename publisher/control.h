@@ -15,6 +15,7 @@
 
 #include "publisher/gate.h"
 #include "publisher/levels.h"
+#include "publisher/outage.h"
 #include "publisher/webhook.h"
 #include "shared/control.h"
 #include "shared/journal.h"
@@ -23,7 +24,7 @@
 
 /* The state of affairs, as far as others know it. */
 struct pub_control_view {
-    const char *broker; /* state of the link */
+    enum pub_outage outage;
     bool is_changing_broker;
     int64_t away_since_us; /* wall clock; 0: the broker takes publishes */
     size_t waiting;        /* requests not answered */

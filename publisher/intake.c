@@ -33,6 +33,7 @@ struct pub_intake {
     struct sl_series *up;
     struct sl_series *blocked;
     struct sl_series *degraded;
+    struct sl_series *outages[PUB_OUTAGES];
 };
 
 static bool open_replay(struct pub_intake *intake, struct sl_err *err);
@@ -43,6 +44,8 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
                     void *arg);
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason,
                        void *arg);
+static void on_degraded(void *arg);
+static int64_t away_ms(const struct pub_intake *intake);
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
                        void *arg);
 static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err *why);
@@ -51,6 +54,7 @@ static bool can_take(const struct pub_intake *intake);
 static struct pub_means look_for_means(const struct pub_intake *intake);
 static void show_link(struct pub_intake *intake);
 static enum sl_amqp_state broker_state(const struct pub_intake *intake);
+static enum pub_outage outage(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
 static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
                        struct sl_err *err);
@@ -80,7 +84,11 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
     intake->up = sl_metrics_series(opts->metrics, SL_M_BROKER_UP, "publish", NULL);
     intake->blocked = sl_metrics_series(opts->metrics, SL_M_BROKER_BLOCKED, "publish", NULL);
     intake->degraded = sl_metrics_series(opts->metrics, SL_M_DEGRADED, NULL, NULL);
-    sl_series_set(intake->degraded, 1);
+    for (int i = 0; i < PUB_OUTAGES; i++) {
+        intake->outages[i] = sl_metrics_series(opts->metrics, SL_M_BROKER_STATE,
+                                               pub_outage_name((enum pub_outage)i), NULL);
+    }
+    show_link(intake);
     pub_stores_open(&intake->stores, &(struct pub_stores_opts){
                                          .loop = opts->loop,
                                          .log = opts->log,
@@ -140,20 +148,23 @@ static bool open_link(struct pub_intake *intake, struct sl_err *err)
     }
     snprintf(name, sizeof name, "%s/%s/%d", intake->opts.service, host, (int)getpid());
     intake->broker = pub_broker_new(
-        &(struct sl_amqp_link_opts){
-            .loop = intake->opts.loop,
-            .url = intake->opts.amqp,
-            .connection_name = name,
-            .confirms = true,
-            .confirm_ms = intake->opts.confirm_ms,
-            .publishes_max = WAITING_MAX + PUB_REPLAY_WINDOW,
-            .arg = intake,
-            .on_up = on_up,
-            .on_down = on_down,
-            .on_blocked = on_blocked,
-            .on_settled = on_settled,
+        &(struct pub_broker_opts){
+            .link = { .loop = intake->opts.loop,
+                      .url = intake->opts.amqp,
+                      .connection_name = name,
+                      .confirms = true,
+                      .confirm_ms = intake->opts.confirm_ms,
+                      .publishes_max = WAITING_MAX + PUB_REPLAY_WINDOW,
+                      .arg = intake,
+                      .on_up = on_up,
+                      .on_down = on_down,
+                      .on_blocked = on_blocked,
+                      .on_settled = on_settled },
+            .log = intake->opts.log,
+            .degraded_after_ms = intake->opts.degraded_after_ms,
+            .on_degraded = on_degraded,
         },
-        intake->opts.log, err);
+        err);
     if (intake->replay != NULL && intake->broker != NULL) {
         pub_replay_set_link(intake->replay, pub_broker_link(intake->broker));
     }
@@ -189,11 +200,19 @@ static void on_up(struct sl_amqp_link *link, void *arg)
 {
     struct pub_intake *intake = arg;
     show_link(intake);
-    sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed");
+    sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed",
+            sl_int("away_ms", away_ms(intake)));
     if (intake->replay != NULL) {
         pub_replay_set_link(intake->replay, link); /* another one when the broker was changed */
     }
     on_replay_ready(intake);
+}
+
+/* 0 when it was not away: another broker took over. */
+static int64_t away_ms(const struct pub_intake *intake)
+{
+    int64_t since_us = pub_broker_away_since_us(intake->broker);
+    return since_us == 0 ? 0 : (sl_clock_wall_us() - since_us) / 1000;
 }
 
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms, void *arg)
@@ -220,8 +239,19 @@ static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_spa
                 sl_text("reason", reason));
         return;
     }
-    sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again");
+    sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again",
+            sl_int("away_ms", away_ms(intake)));
     on_replay_ready(intake);
+}
+
+static void on_degraded(void *arg)
+{
+    struct pub_intake *intake = arg;
+    show_link(intake);
+    sl_loss(
+        intake->opts.log, SL_ERROR, "broker.degraded",
+        "the broker has been away for longer than SLUICE_DEGRADED_AFTER; it is tried again for ever, events go the way of the degraded policy",
+        sl_int("away_ms", away_ms(intake)), sl_str("runbook", "runbooks/rabbitmq-unavailable.md"));
 }
 
 static void show_link(struct pub_intake *intake)
@@ -230,6 +260,9 @@ static void show_link(struct pub_intake *intake)
     sl_series_set(intake->up, state == SL_AMQP_UP || state == SL_AMQP_BLOCKED ? 1 : 0);
     sl_series_set(intake->blocked, state == SL_AMQP_BLOCKED ? 1 : 0);
     sl_series_set(intake->degraded, state == SL_AMQP_UP ? 0 : 1);
+    for (int i = 0; i < PUB_OUTAGES; i++) {
+        sl_series_set(intake->outages[i], i == (int)outage(intake) ? 1 : 0);
+    }
 }
 
 /* The journal closes after the link, and may still ask. */
@@ -237,6 +270,11 @@ static enum sl_amqp_state broker_state(const struct pub_intake *intake)
 {
     return intake->broker == NULL ? SL_AMQP_WAITING
                                   : sl_amqp_link_state(pub_broker_link(intake->broker));
+}
+
+static enum pub_outage outage(const struct pub_intake *intake)
+{
+    return intake->broker == NULL ? PUB_OUTAGE_WAITING : pub_broker_outage(intake->broker);
 }
 
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
@@ -283,8 +321,7 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
         enum pub_policy policy = pub_policy_of(intake->opts.policies, event->source->name);
         enum pub_deed deed = pub_policy_decide(policy, &means, event->failed);
         if (!means.has_broker && event->reason == NULL) {
-            event->reason =
-                intake->broker == NULL ? "closing" : sl_amqp_state_name(broker_state(intake));
+            event->reason = intake->broker == NULL ? "closing" : pub_outage_name(outage(intake));
         }
         if (deed == PUB_DEED_REFUSE) {
             end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
@@ -470,7 +507,7 @@ void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *o
         .has_tried = sl_amqp_link_has_tried(pub_broker_link(intake->broker)),
         .is_confirming = is_confirming,
         .can_take = can_take(intake),
-        .broker = sl_amqp_state_name(broker_state(intake)),
+        .outage = outage(intake),
         .is_changing_broker = pub_broker_is_changing(intake->broker),
         .away_since_us = pub_broker_away_since_us(intake->broker),
         .waiting = intake->pending.count,

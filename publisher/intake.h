@@ -11,6 +11,7 @@
 #ifndef PUBLISHER_INTAKE_H
 #define PUBLISHER_INTAKE_H
 
+#include "publisher/outage.h"
 #include "publisher/outcome.h"
 #include "publisher/policy.h"
 #include "publisher/webhook.h"
@@ -31,6 +32,7 @@ struct pub_intake_opts {
     const struct pub_levels *levels;        /* borrowed */
     struct sl_sentry *sentry;               /* borrowed; NULL: none */
     int64_t confirm_ms;
+    int64_t degraded_after_ms;
     size_t body_bytes_max;
     int64_t journal_bytes_max;
     bool allow_volatile;
@@ -50,7 +52,7 @@ struct pub_intake_state {
     bool has_tried;                  /* the first attempt to reach the broker is over */
     bool is_confirming;              /* the broker takes publishes */
     bool can_take;                   /* by broker, journal or drop log: not everything is refused */
-    const char *broker;              /* state of the link */
+    enum pub_outage outage;          /* how far the broker's absence has come */
     bool is_changing_broker;         /* another one is about to take over */
     int64_t away_since_us;           /* wall clock; 0: the broker takes publishes */
     size_t waiting;                  /* requests not answered */

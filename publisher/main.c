@@ -227,6 +227,7 @@ static bool open_intake(struct app *app, struct sl_err *err)
             .levels = &app->levels,
             .sentry = app->sentry,
             .confirm_ms = app->config.confirm_timeout,
+            .degraded_after_ms = app->config.degraded_after,
             .body_bytes_max = (size_t)app->config.body_max,
             .journal_bytes_max = app->config.journal_max,
             .allow_volatile = app->config.journal_allow_volatile,
@@ -326,7 +327,7 @@ static void look_for_control(void *arg, struct pub_control_view *out_view)
     struct pub_intake_state state = { 0 };
     pub_intake_look(app->intake, &state);
     *out_view = (struct pub_control_view){
-        .broker = state.broker,
+        .outage = state.outage,
         .is_changing_broker = state.is_changing_broker,
         .away_since_us = state.away_since_us,
         .waiting = state.waiting,

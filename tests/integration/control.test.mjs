@@ -160,9 +160,10 @@ test('what cannot be is refused with one sentence, and changes nothing', async (
   assert.equal((await sender.signed('{"id":"evt_open","type":"x.open"}')).status, 200);
 });
 
-test('with the broker down: pause, status, resume and the level of degraded lines', async () => {
-  await begin('dark', { withConsumer: false });
+test('with the broker down: pause, status, resume and the level of degraded lines; an outage that lasts is said once', async () => {
+  await begin('dark', { withConsumer: false, publisher: { SLUICE_DEGRADED_AFTER: '3s' } });
   keepVhost = true;
+  assert.equal(await stack.metric('sluice_broker_state{state="up"}'), 1);
   await servers.stop('rabbitmq');
   extra.push(() => servers.start('rabbitmq'));
   await until('the publisher says it is degraded', async () => (await health()) === 'degraded');
@@ -178,6 +179,21 @@ test('with the broker down: pause, status, resume and the level of degraded line
   assert.equal((await sender.signed('{"id":"evt_dark_3","type":"x.dark"}')).status, 202);
   assert.deepEqual((await said('publish.journaled', 2)).map((line) => [line.event_id, line.level]), [['evt_dark_2', 'warn'], ['evt_dark_3', 'error']]);
   assert.equal(JSON.parse(await stack.sluice('ingest', 'status', '-o', 'json')).journal.events, 2);
+
+  const [told] = await said('broker.degraded', 1);
+  assert.equal(told.level, 'error');
+  assert.ok(told.away_ms >= 3000);
+  assert.equal(JSON.parse(await stack.sluice('ingest', 'status', '-o', 'json')).broker.state, 'degraded');
+  assert.equal(await stack.metric('sluice_broker_state{state="degraded"}'), 1);
+  assert.equal((await sender.signed('{"id":"evt_dark_4","type":"x.dark"}')).status, 202);
+  assert.equal((await said('publish.journaled', 3)).at(-1).reason, 'degraded');
+  await servers.start('rabbitmq');
+  await until('the publisher says it is well', async () => (await health()) === 'ok');
+  const back = (await said('broker.connected', 2)).at(-1);
+  assert.ok(back.away_ms > told.away_ms);
+  assert.equal(await stack.metric('sluice_broker_state{state="degraded"}'), 0);
+  assert.equal(await stack.metric('sluice_broker_state{state="up"}'), 1);
+  assert.equal(lines('broker.degraded').length, 1);
 });
 
 test('LOG_LEVEL changes while it runs; lines of loss do not care', async () => {

@@ -8,6 +8,7 @@
 
 /* Nobody listens there: what a change does while no broker can be reached. With brokers: tests/integration/control.test.mjs. */
 #define NOWHERE   "amqp://u:p@127.0.0.1:1/one"
+#define LONG_MS   3600000
 #define ELSEWHERE "amqp://u:p@127.0.0.1:1/two"
 
 struct world {
@@ -16,6 +17,7 @@ struct world {
     struct pub_broker *broker;
     unsigned downs;
     unsigned ups;
+    unsigned degradeds;
 };
 
 static void on_up(struct sl_amqp_link *link, void *arg)
@@ -50,6 +52,13 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
     (void)arg;
 }
 
+static void on_degraded(void *arg)
+{
+    struct world *world = arg;
+    CU_ASSERT_EQUAL(pub_broker_outage(world->broker), PUB_OUTAGE_DEGRADED);
+    world->degradeds++;
+}
+
 static struct sl_amqp_url url_of(const char *text)
 {
     struct sl_amqp_url url = { 0 };
@@ -58,20 +67,23 @@ static struct sl_amqp_url url_of(const char *text)
     return url;
 }
 
-static void open_world(struct world *world)
+static void open_world(struct world *world, int64_t degraded_after_ms)
 {
     struct sl_err err = { 0 };
     *world = (struct world){ .loop = sl_loop_new(&err), .first = url_of(NOWHERE) };
-    world->broker = pub_broker_new(&(struct sl_amqp_link_opts){ .loop = world->loop,
-                                                                .url = &world->first,
-                                                                .connection_name = "test",
-                                                                .confirms = true,
-                                                                .arg = world,
-                                                                .on_up = on_up,
-                                                                .on_down = on_down,
-                                                                .on_blocked = on_blocked,
-                                                                .on_settled = on_settled },
-                                   NULL, &err);
+    world->broker =
+        pub_broker_new(&(struct pub_broker_opts){ .link = { .loop = world->loop,
+                                                            .url = &world->first,
+                                                            .connection_name = "test",
+                                                            .confirms = true,
+                                                            .arg = world,
+                                                            .on_up = on_up,
+                                                            .on_down = on_down,
+                                                            .on_blocked = on_blocked,
+                                                            .on_settled = on_settled },
+                                                  .degraded_after_ms = degraded_after_ms,
+                                                  .on_degraded = on_degraded },
+                       &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(world->broker);
 }
 
@@ -95,7 +107,7 @@ CLAIM(broker__a_change_to_nowhere_leaves_the_link_in_use)
 {
     struct world world;
     struct sl_err err = { 0 };
-    open_world(&world);
+    open_world(&world, LONG_MS);
     struct sl_amqp_link *used = pub_broker_link(world.broker);
     CU_ASSERT_FALSE(pub_broker_is_changing(world.broker));
     CU_ASSERT(pub_broker_away_since_us(world.broker) > 0);
@@ -115,7 +127,7 @@ CLAIM(broker__a_newer_change_replaces_one_that_is_not_up)
 {
     struct world world;
     struct sl_err err = { 0 };
-    open_world(&world);
+    open_world(&world, LONG_MS);
     for (unsigned i = 0; i < 5; i++) {
         struct sl_amqp_url url = url_of(ELSEWHERE);
         CU_ASSERT(pub_broker_change(world.broker, &url, &err));
@@ -123,6 +135,22 @@ CLAIM(broker__a_newer_change_replaces_one_that_is_not_up)
     }
     run_until_downs(&world, 1);
     CU_ASSERT(pub_broker_is_changing(world.broker));
+    close_world(&world);
+}
+
+CLAIM(broker__away_for_too_long_is_said_once_and_it_is_tried_on)
+{
+    struct world world;
+    open_world(&world, 30);
+    CU_ASSERT_EQUAL(pub_broker_outage(world.broker), PUB_OUTAGE_WAITING);
+    int64_t until_ms = sl_clock_mono_ms() + 20000;
+    while (world.degradeds == 0 && sl_clock_mono_ms() < until_ms) {
+        event_base_loop(sl_loop_base(world.loop), EVLOOP_ONCE);
+    }
+    unsigned downs = world.downs;
+    run_until_downs(&world, downs + 2);
+    CU_ASSERT_EQUAL(world.degradeds, 1);
+    CU_ASSERT_EQUAL(pub_broker_outage(world.broker), PUB_OUTAGE_DEGRADED);
     close_world(&world);
 }
 

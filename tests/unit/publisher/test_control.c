@@ -43,7 +43,7 @@ static void open_world(struct world *world)
     world->levels = (struct pub_levels){ .log = world->log, .level = SL_INFO, .degraded = SL_WARN };
     world->sources[0].name = "stripe";
     world->sources[1].name = "internal";
-    world->view.broker = "up";
+    world->view.outage = PUB_OUTAGE_UP;
     world->control = (struct pub_control){
         .gate = pub_gate_new(world->loop, world->log, world->metrics, &err),
         .levels = &world->levels,
@@ -180,7 +180,7 @@ CLAIM(control__status_says_it_all)
     static char logged[16384];
     open_world(&world);
     world.view = (struct pub_control_view){
-        .broker = "waiting",
+        .outage = PUB_OUTAGE_WAITING,
         .away_since_us = 1000000,
         .waiting = 3,
         .sentry_pending = 9,
@@ -204,7 +204,7 @@ CLAIM(control__status_says_it_all)
     for (size_t i = 0; i < SL_COUNT(parts); i++) {
         CU_ASSERT_PTR_NOT_NULL(strstr(said, parts[i]));
     }
-    world.view = (struct pub_control_view){ .broker = "up" };
+    world.view = (struct pub_control_view){ .outage = PUB_OUTAGE_UP };
     said = ask(&world, "{\"command\":\"status\"}");
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"degraded\":false,\"degraded_since\":null"));
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"journal\":null"));
