@@ -21,6 +21,7 @@ static const struct pub_answer_row rows[PUB_ANSWERS] = {
     [PUB_OVERLOADED] = { 503, RETRY_SOON_S, "overloaded", "{\"error\":\"overloaded\"}" },
     [PUB_UNAVAILABLE] = { 503, RETRY_LATER_S, "unavailable",
                           "{\"error\":\"temporarily unavailable\"}" },
+    [PUB_LATE] = { 503, RETRY_LATER_S, "late", "{\"error\":\"temporarily unavailable\"}" },
 };
 
 const struct pub_answer_row *pub_answer_row(enum pub_answer answer)

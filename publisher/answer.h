@@ -24,6 +24,7 @@ enum pub_answer {
     PUB_DRAINING,       /* 503: this process is going away */
     PUB_OVERLOADED,     /* 503: a bound was reached */
     PUB_UNAVAILABLE,    /* 503: nothing durable could be done */
+    PUB_LATE,           /* 503: nothing durable was done in time; it may be later on */
     PUB_ANSWERS
 };
 

@@ -17,6 +17,7 @@ static void check_doors(const struct pub_config *config, struct sl_buf *mistakes
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
 static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes);
 static void check_sentry(struct pub_config *config, struct sl_buf *mistakes);
+static void check_times(const struct pub_config *config, struct sl_buf *mistakes);
 static const struct sl_conf_key *find(const char *name);
 
 bool pub_config_read(struct pub_config *config, char *const *environment, struct sl_err *err)
@@ -35,6 +36,7 @@ void pub_config_load(struct pub_config *config, char *const *environment, struct
     check_amqp(config, mistakes);
     load_stripe_secrets(config, mistakes);
     check_sentry(config, mistakes);
+    check_times(config, mistakes);
     pub_policy_parse(config->degraded_policy, sources, &config->policies, mistakes);
     if (config->port != 0) {
         snprintf(config->listen, sizeof config->listen, "0.0.0.0:%d", (int)config->port);
@@ -110,6 +112,16 @@ static void check_sentry(struct pub_config *config, struct sl_buf *mistakes)
     config->has_sentry = sl_sentry_dsn_parse(dsn, &config->sentry, &why);
     if (!config->has_sentry) {
         sl_buf_printf(mistakes, "%s: %s\n", is_own ? "SENTRY_DSN_QUEUE" : "SENTRY_DSN", why.text);
+    }
+}
+
+/* Values that could not be read are 0 and have their own mistake. */
+static void check_times(const struct pub_config *config, struct sl_buf *mistakes)
+{
+    if (config->answer_timeout > 0 && config->answer_timeout <= config->confirm_timeout) {
+        sl_buf_printf(mistakes,
+                      "SLUICE_ANSWER_TIMEOUT: must be longer than SLUICE_CONFIRM_TIMEOUT, or "
+                      "nothing is left for the journal\n");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "publisher/broker.h"
+#include "publisher/broker_signs.h"
 #include "publisher/pending.h"
 #include "publisher/replay.h"
 #include "publisher/stores.h"
@@ -21,19 +22,17 @@
 struct pub_intake {
     struct pub_intake_opts opts;
     struct pub_outcomes outcomes;
+    struct pub_broker_signs signs;
     struct pub_pending pending;
     struct pub_wrap wrap;
     struct pub_stores stores;
     struct sl_buf answer;
-    struct pub_broker *broker; /* NULL while the intake is being closed */
-    struct pub_replay *replay; /* NULL without a journal, and while the intake is being closed */
+    struct pub_broker *broker;   /* NULL while the intake is being closed */
+    struct pub_replay *replay;   /* NULL without a journal, and while the intake is being closed */
+    struct sl_timer *late_timer; /* armed while requests wait */
     bool is_draining;
     struct sl_series *inflight;
     struct sl_series *confirm_seconds;
-    struct sl_series *up;
-    struct sl_series *blocked;
-    struct sl_series *degraded;
-    struct sl_series *outages[PUB_OUTAGES];
 };
 
 static bool open_replay(struct pub_intake *intake, struct sl_err *err);
@@ -52,7 +51,7 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
 static void on_replay_ready(void *arg);
 static bool can_take(const struct pub_intake *intake);
 static struct pub_means look_for_means(const struct pub_intake *intake);
-static void show_link(struct pub_intake *intake);
+static void show_broker(struct pub_intake *intake);
 static enum sl_amqp_state broker_state(const struct pub_intake *intake);
 static enum pub_outage outage(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
@@ -62,6 +61,9 @@ static bool publish(struct pub_intake *intake, struct pub_event *event, struct s
 static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
 static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
                 const struct sl_err *why);
+static void on_late(void *arg);
+static void end_late(struct pub_intake *intake, struct pub_event *event);
+static void forget(struct pub_intake *intake, struct pub_event *event, const char *kept);
 static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
                  const struct sl_err *why);
 static bool describe(struct pub_intake *intake, const struct pub_event *event,
@@ -79,22 +81,23 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
         .log = opts->log, .metrics = opts->metrics, .levels = opts->levels, .sentry = opts->sentry
     };
     sl_buf_init(&intake->answer, ANSWER_BYTES_MAX);
+    intake->late_timer = sl_timer_new(opts->loop, on_late, intake);
+    if (intake->late_timer == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for the intake");
+        return NULL;
+    }
     intake->inflight = sl_metrics_series(opts->metrics, SL_M_PUBLISH_INFLIGHT, NULL, NULL);
     intake->confirm_seconds = sl_metrics_series(opts->metrics, SL_M_PUBLISH_SECONDS, NULL, NULL);
-    intake->up = sl_metrics_series(opts->metrics, SL_M_BROKER_UP, "publish", NULL);
-    intake->blocked = sl_metrics_series(opts->metrics, SL_M_BROKER_BLOCKED, "publish", NULL);
-    intake->degraded = sl_metrics_series(opts->metrics, SL_M_DEGRADED, NULL, NULL);
-    for (int i = 0; i < PUB_OUTAGES; i++) {
-        intake->outages[i] = sl_metrics_series(opts->metrics, SL_M_BROKER_STATE,
-                                               pub_outage_name((enum pub_outage)i), NULL);
-    }
-    show_link(intake);
+    pub_broker_signs_init(&intake->signs, opts->log, opts->metrics);
+    show_broker(intake);
     pub_stores_open(&intake->stores, &(struct pub_stores_opts){
                                          .loop = opts->loop,
                                          .log = opts->log,
                                          .metrics = opts->metrics,
                                          .state_dir = opts->state_dir,
                                          .journal_bytes_max = opts->journal_bytes_max,
+                                         .waiting_max = WAITING_MAX,
+                                         .bodies_bytes_max = opts->bodies_bytes_max,
                                          .allow_volatile = opts->allow_volatile,
                                          .arg = intake,
                                          .on_appended = on_appended,
@@ -189,19 +192,19 @@ void pub_intake_free(struct pub_intake *intake)
                               PUB_UNAVAILABLE);
         }
     }
+    sl_timer_free(intake->late_timer);
     pub_pending_done(&intake->pending);
     pub_wrap_done(&intake->wrap);
     sl_buf_done(&intake->answer);
     free(intake);
 }
 
-/* The log lines of the link's life; the requests it had in flight come back through on_settled. */
+/* The requests the link had in flight come back through on_settled. */
 static void on_up(struct sl_amqp_link *link, void *arg)
 {
     struct pub_intake *intake = arg;
-    show_link(intake);
-    sl_info(intake->opts.log, "broker.connected", "the broker is reachable; events are confirmed",
-            sl_int("away_ms", away_ms(intake)));
+    show_broker(intake);
+    pub_broker_signs_up(&intake->signs, away_ms(intake));
     if (intake->replay != NULL) {
         pub_replay_set_link(intake->replay, link); /* another one when the broker was changed */
     }
@@ -219,50 +222,33 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
 {
     (void)link;
     struct pub_intake *intake = arg;
-    show_link(intake);
-    sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_BROKER_RECONNECTS, "publish",
-                                    sl_code_name(why->code)),
-                  1);
-    sl_log_err(intake->opts.log, SL_WARN, "broker.lost",
-               "the broker is away; events go the way of the degraded policy until it is back", why,
-               sl_int("wait_ms", wait_ms));
+    show_broker(intake);
+    pub_broker_signs_down(&intake->signs, why, wait_ms);
 }
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)
 {
     (void)link;
     struct pub_intake *intake = arg;
-    show_link(intake);
+    show_broker(intake);
     if (is_blocked) {
-        sl_warn(intake->opts.log, "broker.blocked",
-                "the broker takes no publishes (alarm); events go the way of the degraded policy",
-                sl_text("reason", reason));
+        pub_broker_signs_blocked(&intake->signs, reason);
         return;
     }
-    sl_info(intake->opts.log, "broker.unblocked", "the broker takes publishes again",
-            sl_int("away_ms", away_ms(intake)));
+    pub_broker_signs_unblocked(&intake->signs, away_ms(intake));
     on_replay_ready(intake);
 }
 
 static void on_degraded(void *arg)
 {
     struct pub_intake *intake = arg;
-    show_link(intake);
-    sl_loss(
-        intake->opts.log, SL_ERROR, "broker.degraded",
-        "the broker has been away for longer than SLUICE_DEGRADED_AFTER; it is tried again for ever, events go the way of the degraded policy",
-        sl_int("away_ms", away_ms(intake)), sl_str("runbook", "runbooks/rabbitmq-unavailable.md"));
+    show_broker(intake);
+    pub_broker_signs_degraded(&intake->signs, away_ms(intake));
 }
 
-static void show_link(struct pub_intake *intake)
+static void show_broker(struct pub_intake *intake)
 {
-    enum sl_amqp_state state = broker_state(intake);
-    sl_series_set(intake->up, state == SL_AMQP_UP || state == SL_AMQP_BLOCKED ? 1 : 0);
-    sl_series_set(intake->blocked, state == SL_AMQP_BLOCKED ? 1 : 0);
-    sl_series_set(intake->degraded, state == SL_AMQP_UP ? 0 : 1);
-    for (int i = 0; i < PUB_OUTAGES; i++) {
-        sl_series_set(intake->outages[i], i == (int)outage(intake) ? 1 : 0);
-    }
+    pub_broker_signs_show(&intake->signs, broker_state(intake), outage(intake));
 }
 
 /* The journal closes after the link, and may still ask. */
@@ -293,7 +279,7 @@ void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
     if (intake->is_draining) {
         refusal = PUB_DRAINING;
     } else if (pub_webhook_admit(source, &webhook, &refusal, &verdict)) {
-        event = pub_pending_take(&intake->pending, request, source);
+        event = pub_pending_take(&intake->pending, request, source, sl_clock_mono_ms());
         refusal = PUB_OVERLOADED;
     }
     if (event == NULL) {
@@ -309,6 +295,9 @@ void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
         return;
     }
     sl_series_set(intake->inflight, intake->pending.count);
+    if (!sl_timer_is_armed(intake->late_timer)) {
+        sl_timer_arm(intake->late_timer, intake->opts.answer_ms);
+    }
     go_on(intake, event);
 }
 
@@ -383,6 +372,10 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
         return;
     }
     struct pub_event *event = pub_pending_at(&intake->pending, cookie);
+    if (event->is_abandoned) {
+        forget(intake, event, outcome == SL_PUBLISH_CONFIRMED ? "broker" : "none");
+        return;
+    }
     if (outcome == SL_PUBLISH_CONFIRMED) {
         sl_series_observe_us(intake->confirm_seconds, sl_clock_mono_us() - event->published_us);
         end(intake, event, PUB_CONFIRMED, NULL);
@@ -397,14 +390,18 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
 {
     struct pub_intake *intake = arg;
     struct pub_event *event = pub_pending_at(&intake->pending, cookie);
-    if (ok) {
-        end(intake, event, PUB_JOURNALED, NULL);
-        on_replay_ready(intake);
-        return;
-    }
     (void)why; /* said by on_finding, once for all it concerns */
-    event->failed |= 1u << PUB_DEED_JOURNAL;
-    go_on(intake, event);
+    if (event->is_abandoned) {
+        forget(intake, event, ok ? "journal" : "none");
+    } else if (ok) {
+        end(intake, event, PUB_JOURNALED, NULL);
+    } else {
+        event->failed |= 1u << PUB_DEED_JOURNAL;
+        go_on(intake, event);
+    }
+    if (ok) {
+        on_replay_ready(intake);
+    }
 }
 
 static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err)
@@ -428,6 +425,40 @@ static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_e
     }
     end(intake, event, PUB_DROPPED, NULL);
     return true;
+}
+
+/* Armed for the oldest request; looks again as long as one waits. */
+static void on_late(void *arg)
+{
+    struct pub_intake *intake = arg;
+    int64_t now_ms = sl_clock_mono_ms();
+    struct pub_event *event = NULL;
+    while ((event = pub_pending_oldest(&intake->pending)) != NULL) {
+        int64_t left_ms = event->taken_ms + intake->opts.answer_ms - now_ms;
+        if (left_ms > 0) {
+            sl_timer_arm(intake->late_timer, left_ms);
+            return;
+        }
+        end_late(intake, event);
+    }
+}
+
+/* What it waits for cannot be called off: it reports later, to forget(). */
+static void end_late(struct pub_intake *intake, struct pub_event *event)
+{
+    struct sl_err why = { 0 };
+    sl_fail(&why, SL_E_DEADLINE, "neither broker nor disk answered in time");
+    pub_outcome_count(&intake->outcomes, event->source->name, PUB_LATE);
+    tell(intake, event, PUB_LATE, &why);
+    pub_intake_refuse(pub_pending_abandon(&intake->pending, event), PUB_LATE);
+}
+
+/* Kept after all, it is a duplicate of what the sender sends again, and applied once. */
+static void forget(struct pub_intake *intake, struct pub_event *event, const char *kept)
+{
+    sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_LATE, kept, NULL), 1);
+    pub_pending_forget(&intake->pending, event);
+    sl_series_set(intake->inflight, intake->pending.count);
 }
 
 /* The one place where an event is counted, logged and answered. */

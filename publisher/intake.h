@@ -4,7 +4,8 @@
  * Happy path: admit (webhook), wrap (facts, envelope), publish persistent + mandatory, wait for the confirm, answer 200.
  * When the broker is away, blocked, or does not confirm in time, the source's policy says what comes next (policy): the journal, fsynced, then
  * 202; a line in the drop log, then 202 that says so; or 503, and the sender retries. No request waits for a broker that is known to be away.
- * The sender going away does not cancel its event. The number of requests waiting is bounded (503).
+ * The sender going away does not cancel its event. The number of requests waiting is bounded (503), and so is their time: one for which nothing durable was
+ * done in time is answered 503, and what is done for it later is a duplicate at most.
  * Refuses: any other meaning of a 2xx.
  * Threads: belongs to its loop.
  */
@@ -32,8 +33,10 @@ struct pub_intake_opts {
     const struct pub_levels *levels;        /* borrowed */
     struct sl_sentry *sentry;               /* borrowed; NULL: none */
     int64_t confirm_ms;
+    int64_t answer_ms; /* longest wait of a request */
     int64_t degraded_after_ms;
     size_t body_bytes_max;
+    size_t bodies_bytes_max; /* of all requests together */
     int64_t journal_bytes_max;
     bool allow_volatile;
     int64_t replay_rate; /* journaled events published a second once the broker is back */

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+static void free_place(struct pub_pending *pending, struct pub_event *event);
+
 bool pub_pending_init(struct pub_pending *pending, uint32_t max, struct sl_err *err)
 {
     *pending = (struct pub_pending){ .events = calloc(max, sizeof *pending->events), .max = max };
@@ -11,6 +13,7 @@ bool pub_pending_init(struct pub_pending *pending, uint32_t max, struct sl_err *
     for (uint32_t i = 0; i < max; i++) {
         pending->events[i].next_free = i + 1;
     }
+    TAILQ_INIT(&pending->line);
     return true;
 }
 
@@ -21,7 +24,7 @@ void pub_pending_done(struct pub_pending *pending)
 }
 
 struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_request *request,
-                                   const struct pub_source *source)
+                                   const struct pub_source *source, int64_t now_ms)
 {
     if (pending->first_free == pending->max) {
         return NULL;
@@ -33,9 +36,17 @@ struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_r
     event->source = source;
     event->failed = 0;
     event->reason = NULL;
+    event->taken_ms = now_ms;
     event->published_us = 0;
+    event->is_abandoned = false;
     event->id[0] = '\0';
+    TAILQ_INSERT_TAIL(&pending->line, event, in_line);
     return event;
+}
+
+struct pub_event *pub_pending_oldest(const struct pub_pending *pending)
+{
+    return TAILQ_FIRST(&pending->line);
 }
 
 uint32_t pub_pending_cookie(const struct pub_pending *pending, const struct pub_event *event)
@@ -46,16 +57,36 @@ uint32_t pub_pending_cookie(const struct pub_pending *pending, const struct pub_
 struct pub_event *pub_pending_at(struct pub_pending *pending, uint64_t cookie)
 {
     SL_ASSERT(cookie < pending->max);
-    SL_ASSERT(pending->events[cookie].request != NULL);
+    SL_ASSERT(pending->events[cookie].request != NULL || pending->events[cookie].is_abandoned);
     return &pending->events[cookie];
 }
 
 struct sl_http_request *pub_pending_release(struct pub_pending *pending, struct pub_event *event)
 {
-    struct sl_http_request *request = SL_TAKE(event->request);
-    SL_ASSERT(request != NULL);
+    struct sl_http_request *request = pub_pending_abandon(pending, event);
+    free_place(pending, event);
+    return request;
+}
+
+static void free_place(struct pub_pending *pending, struct pub_event *event)
+{
+    event->is_abandoned = false;
     event->next_free = pending->first_free;
     pending->first_free = pub_pending_cookie(pending, event);
     pending->count--;
+}
+
+struct sl_http_request *pub_pending_abandon(struct pub_pending *pending, struct pub_event *event)
+{
+    struct sl_http_request *request = SL_TAKE(event->request);
+    SL_ASSERT(request != NULL);
+    TAILQ_REMOVE(&pending->line, event, in_line);
+    event->is_abandoned = true;
     return request;
+}
+
+void pub_pending_forget(struct pub_pending *pending, struct pub_event *event)
+{
+    SL_ASSERT(event->is_abandoned);
+    free_place(pending, event);
 }

@@ -6,6 +6,8 @@
 #define JOURNAL_NAME "journal" /* below the state folder */
 /* Room that the journal leaves to others on its file system. */
 #define FREE_FLOOR_BYTES (256u * 1024u * 1024u)
+/* What an envelope and a record put around a body, at most. */
+#define AROUND_BYTES 4096u
 
 static void open_journal(struct pub_stores *stores, const struct pub_stores_opts *opts);
 static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err *err);
@@ -34,6 +36,8 @@ static void open_journal(struct pub_stores *stores, const struct pub_stores_opts
             .dir = dir,
             .quota_bytes = (uint64_t)opts->journal_bytes_max,
             .free_floor_bytes = FREE_FLOOR_BYTES,
+            .queue_records_max = opts->waiting_max,
+            .queue_bytes_max = opts->bodies_bytes_max + opts->waiting_max * AROUND_BYTES,
             .allow_volatile = opts->allow_volatile,
             .loop = opts->loop,
             .sync_seconds = sl_metrics_series(opts->metrics, SL_M_JOURNAL_SYNC_SECONDS, NULL, NULL),

@@ -20,6 +20,9 @@ struct pub_stores_opts {
     struct sl_metrics *metrics;
     const char *state_dir;
     int64_t journal_bytes_max;
+    /* What may wait for the journal at once: as much as requests may, so that its queue refuses none that was let in. */
+    size_t waiting_max;
+    size_t bodies_bytes_max; /* of all of them together */
     bool allow_volatile;
     void *arg; /* of both callbacks, which are the journal's */
     void (*on_appended)(void *arg, uint64_t cookie, bool ok, const struct sl_err *err);

@@ -14,6 +14,8 @@
 #define TRIES_DEFAULT      5u
 #define SEGMENTS_PER_QUOTA 8u
 #define SEGMENT_BYTES_MIN  4096u
+#define QUEUE_RECORDS_MAX  4096u
+#define QUEUE_BYTES_MAX    (64u * 1024u * 1024u)
 
 struct sl_journal {
     struct sl_journal_opts opts;
@@ -23,6 +25,7 @@ struct sl_journal {
     struct event *wake;
 };
 
+static void set_defaults(struct sl_journal_opts *opts);
 static bool open_store(struct sl_journal *journal, struct sl_err *err);
 static bool open_wake(struct sl_journal *journal, struct sl_err *err);
 static bool start_threads(struct sl_journal *journal, struct sl_err *err);
@@ -39,7 +42,7 @@ struct sl_journal *sl_journal_open(const struct sl_journal_opts *opts, struct sl
         return NULL;
     }
     journal->opts = *opts;
-    journal->opts.tries_max = opts->tries_max == 0 ? TRIES_DEFAULT : opts->tries_max;
+    set_defaults(&journal->opts);
     /* Reaching a limit on file sizes is an EFBIG like any other error, not the end of the process. */
     (void)signal(SIGXFSZ, SIG_IGN);
     if (!open_store(journal, err) || !sl_journal_recover(&journal->store, err) ||
@@ -49,6 +52,14 @@ struct sl_journal *sl_journal_open(const struct sl_journal_opts *opts, struct sl
     }
     sl_journal_store_wake(&journal->store); /* what recovery found */
     return SL_TAKE(journal);
+}
+
+static void set_defaults(struct sl_journal_opts *opts)
+{
+    opts->tries_max = opts->tries_max == 0 ? TRIES_DEFAULT : opts->tries_max;
+    opts->queue_records_max =
+        opts->queue_records_max == 0 ? QUEUE_RECORDS_MAX : opts->queue_records_max;
+    opts->queue_bytes_max = opts->queue_bytes_max == 0 ? QUEUE_BYTES_MAX : opts->queue_bytes_max;
 }
 
 static bool open_store(struct sl_journal *journal, struct sl_err *err)
@@ -87,6 +98,8 @@ static bool start_threads(struct sl_journal *journal, struct sl_err *err)
         &(struct sl_journal_writer_opts){ .store = &journal->store,
                                           .quota_bytes = journal->opts.quota_bytes,
                                           .free_floor_bytes = journal->opts.free_floor_bytes,
+                                          .queue_records_max = journal->opts.queue_records_max,
+                                          .queue_bytes_max = journal->opts.queue_bytes_max,
                                           .sync_seconds = journal->opts.sync_seconds },
         err);
     if (journal->writer == NULL) {

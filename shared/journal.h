@@ -28,6 +28,8 @@ struct sl_journal_opts {
     uint64_t quota_bytes;      /* of events kept; on disk up to two segments more */
     uint64_t free_floor_bytes; /* free space to leave on the file system; 0: none */
     uint64_t segment_bytes;    /* 0: 64 MiB, less for a small quota */
+    size_t queue_records_max;  /* appends not told yet; 0: 4096 */
+    size_t queue_bytes_max;    /* of their records; 0: 64 MiB */
     bool allow_volatile; /* storage that a restart empties will do: is_durable is then false */
     unsigned tries_max;  /* failures of one event before it goes to poison/; 0: 5 */
     struct sl_loop *loop;
@@ -64,7 +66,8 @@ struct sl_journal *sl_journal_open(const struct sl_journal_opts *opts, struct sl
 void sl_journal_close(struct sl_journal *journal);
 
 /*
- * Takes a copy. True: on_appended tells. False: it cannot be taken now: SL_E_JOURNAL_FULL, _BUSY, _FAILED; SL_E_LIMIT: never.
+ * Takes a copy. True: on_appended tells. False: it cannot be taken now: SL_E_JOURNAL_FULL, _BUSY (the queue is full, or the disk does not follow), _FAILED,
+ * SL_E_MEMORY; SL_E_LIMIT: never.
  * provider is the caller's own number; it comes back with the event.
  */
 bool sl_journal_append(struct sl_journal *journal, struct sl_span payload, uint16_t provider,

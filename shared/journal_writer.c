@@ -8,9 +8,10 @@
 
 #include "shared/clock.h"
 
-#define RETRY_US     1000000 /* between attempts to make a segment, and looks at an idle one */
-#define SYNC_WARN_US 100000
-#define SYNC_TRIP_US 1000000
+#define RETRY_US      1000000 /* between attempts to make a segment, and looks at an idle one */
+#define SYNC_WARN_US  100000
+#define SYNC_TRIP_US  1000000
+#define QUEUE_TRIP_US 2000000 /* schemas/journal.md, "Appending" */
 
 struct sl_journal_writer {
     struct sl_journal_writer_opts opts;
@@ -22,6 +23,7 @@ struct sl_journal_writer {
     _Atomic int broken_errno;      /* why no segment can be made; 0: fine */
     _Atomic bool is_low;           /* free space below the floor */
     _Atomic int64_t sync_began_us; /* 0: no sync is running */
+    _Atomic int64_t commit_us;     /* the last batch took so long */
 
     /* The thread's. */
     pthread_t thread;
@@ -74,7 +76,7 @@ struct sl_journal_writer *sl_journal_writer_new(const struct sl_journal_writer_o
     writer->store = opts->store;
     writer->fd = -1;
     writer->is_stopped = true;
-    writer->queue = sl_journal_queue_new(err);
+    writer->queue = sl_journal_queue_new(opts->queue_records_max, opts->queue_bytes_max, err);
     if (writer->queue == NULL) {
         sl_journal_writer_free(writer);
         return NULL;
@@ -151,6 +153,12 @@ static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct s
         return sl_fail(err, SL_E_JOURNAL_FULL, "the journal is full (quota %llu bytes)",
                        (unsigned long long)writer->opts.quota_bytes);
     }
+    int64_t batches = (int64_t)sl_journal_queue_batches(writer->queue);
+    int64_t queue_us = batches * atomic_load(&writer->commit_us);
+    if (batches > 1 && queue_us > QUEUE_TRIP_US) {
+        return sl_fail(err, SL_E_JOURNAL_BUSY, "the journal's storage does not follow (%lld ms)",
+                       (long long)queue_us / 1000);
+    }
     return true;
 }
 
@@ -201,7 +209,10 @@ static void *write_batches(void *arg)
     struct sl_journal_batch *batch = NULL;
     while ((batch = next_batch(writer)) != NULL) {
         writer->was_used = true;
-        finish(writer, batch, commit(writer, batch));
+        int64_t began_us = sl_clock_mono_us();
+        int os_error = commit(writer, batch);
+        atomic_store(&writer->commit_us, sl_clock_mono_us() - began_us);
+        finish(writer, batch, os_error);
     }
     end_segment(writer);
     return NULL;

@@ -6,7 +6,8 @@
  * sync runs the next batch fills, so the disk sets the size of a batch and nobody waits on purpose.
  * Failure modes: a failed write closes the segment for ever; the batch goes once more, whole, to a new one. A failed sync does the same, the
  * file is never synced again and is suspect. If the new segment fails too, the batch's callers are told so and the journal takes nothing
- * until the thread, which tries every second, has made a segment. A sync that runs for more than a second: nothing is taken until it ends.
+ * until the thread, which tries every second, has made a segment. A sync that runs for more than a second: nothing is taken until it ends. A queue that
+ * would take the disk longer than two seconds at its present pace takes no more.
  * Refuses: blocking the loop; saying OK before fdatasync returned 0; growing without a bound; dropping the oldest.
  * Law: reference names in schemas/journal.md, "Appending".
  * Threads: append, reap and the readers of its state belong to the loop; the rest is the thread's.
@@ -24,6 +25,8 @@ struct sl_journal_writer_opts {
     struct sl_journal_store *store; /* outlives the writer */
     uint64_t quota_bytes;           /* of all live segments */
     uint64_t free_floor_bytes;      /* of the file system; 0: none */
+    size_t queue_records_max;       /* accepted and not reaped */
+    size_t queue_bytes_max;         /* on their way to the disk */
     struct sl_series *sync_seconds; /* NULL: not measured there */
 };
 

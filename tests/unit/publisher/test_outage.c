@@ -1,5 +1,8 @@
 #include "publisher/outage.h"
 
+#include <stdbool.h>
+
+#include "shared/scope.h"
 #include "tests/support/claims.h"
 
 #define NEVER PUB_OUTAGES

@@ -277,6 +277,8 @@ struct rig {
     struct sl_journal *journal;
     struct sl_err err;
     uint64_t quota_bytes;
+    size_t queue_records_max; /* 0: the default */
+    size_t queue_bytes_max;
     uint64_t floor_bytes;
     unsigned tries_max;
     enum rig_fate fates[RIG_EVENTS_MAX];
@@ -362,19 +364,22 @@ static inline void rig_init(struct rig *rig)
 static inline bool rig_open(struct rig *rig)
 {
     memset(rig->told, 0, sizeof rig->told);
-    rig->journal = sl_journal_open(&(struct sl_journal_opts){ .dir = rig->dir,
-                                                              .quota_bytes = rig->quota_bytes,
-                                                              .free_floor_bytes = rig->floor_bytes,
-                                                              .segment_bytes = 4096,
-                                                              .allow_volatile = true,
-                                                              .tries_max = rig->tries_max,
-                                                              .loop = rig->loop,
-                                                              .io = &disk_io,
-                                                              .arg = rig,
-                                                              .on_appended = rig_on_appended,
-                                                              .on_replay_ready = rig_on_ready,
-                                                              .on_finding = rig_on_finding },
-                                   &rig->err);
+    rig->journal =
+        sl_journal_open(&(struct sl_journal_opts){ .dir = rig->dir,
+                                                   .quota_bytes = rig->quota_bytes,
+                                                   .free_floor_bytes = rig->floor_bytes,
+                                                   .queue_records_max = rig->queue_records_max,
+                                                   .queue_bytes_max = rig->queue_bytes_max,
+                                                   .segment_bytes = 4096,
+                                                   .allow_volatile = true,
+                                                   .tries_max = rig->tries_max,
+                                                   .loop = rig->loop,
+                                                   .io = &disk_io,
+                                                   .arg = rig,
+                                                   .on_appended = rig_on_appended,
+                                                   .on_replay_ready = rig_on_ready,
+                                                   .on_finding = rig_on_finding },
+                        &rig->err);
     return rig->journal != NULL;
 }
 

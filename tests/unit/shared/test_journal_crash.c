@@ -5,6 +5,8 @@
 
 #include "shared/journal_scan.h"
 
+#define CHILD_QUEUE 128u /* what a child may have accepted and not told */
+
 /* A small generator, so that a failing run can be repeated. */
 static uint64_t dice_state;
 
@@ -54,6 +56,7 @@ static void child(struct rig *rig, size_t first_event)
     struct sl_journal *journal =
         sl_journal_open(&(struct sl_journal_opts){ .dir = rig->dir,
                                                    .quota_bytes = 16u << 20,
+                                                   .queue_records_max = CHILD_QUEUE,
                                                    .segment_bytes = 8192,
                                                    .allow_volatile = true,
                                                    .loop = loop,
@@ -129,7 +132,7 @@ CLAIM(journal__kill_9_at_any_moment_loses_nothing_that_was_acknowledged)
         CU_ASSERT(WIFSIGNALED(status));
         (void)close(ends[0]);
         /* The dead child may have accepted more than it could tell. */
-        first_event = highest + SL_JOURNAL_BATCHES * SL_JOURNAL_BATCH_RECORDS_MAX / 16;
+        first_event = highest + CHILD_QUEUE;
     }
 
     rig.offered = RIG_EVENTS_MAX;
