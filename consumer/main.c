@@ -17,6 +17,8 @@
 #include "consumer/worker.h"
 #include "shared/clock.h"
 #include "shared/health.h"
+#include "shared/notify.h"
+#include "shared/sandbox.h"
 
 #define PROGRAM          "sluice-consumer"
 #define DRAIN_POLL_MS    20
@@ -24,11 +26,13 @@
 #define CHECK_BYTES_MAX  (1024u * 1024u)
 #define WORKERS_MAX      (SL_SUBSYSTEMS_MAX * 16u)
 #define EXIT_INTERRUPTED 130
+#define SERVING          "applying events" /* as the service manager shows it */
 
 struct app {
     struct con_options options;
     struct con_config config;
     const char *service;
+    struct sl_sandbox sandbox;
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_loop *loop;
@@ -39,6 +43,7 @@ struct app {
     struct con_upkeep *upkeep;
     struct sl_health health;
     struct sl_http_server *server;
+    struct sl_notify *notify;
     struct sl_timer *drain_timer;
     bool is_draining;
     int64_t drain_until_ms;
@@ -47,6 +52,7 @@ struct app {
 static bool run(struct app *app, struct sl_err *err);
 static void app_done(struct app *app);
 static bool read_config(struct app *app, struct sl_err *err);
+static bool enter_sandbox(struct app *app, struct sl_err *err);
 static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool start_attempts(struct app *app, struct sl_err *err);
@@ -93,6 +99,7 @@ int main(int argc, char **argv)
 static bool run(struct app *app, struct sl_err *err)
 {
     return read_config(app, err)       /* every mistake at once */
+           && enter_sandbox(app, err)  /* before the first thread */
            && open_log(app, err)       /* before anything can go wrong unseen */
            && open_loop(app, err)      /* signals become events of the loop */
            && start_attempts(app, err) /* the history of failed tries */
@@ -112,6 +119,7 @@ static void app_done(struct app *app)
         con_worker_free(app->workers[i]);
     }
     con_attempts_free(app->attempts);
+    sl_notify_free(app->notify);
     sl_timer_free(app->drain_timer);
     sl_loop_free(app->loop);
     sl_log_free(app->log);
@@ -157,6 +165,15 @@ static bool read_config(struct app *app, struct sl_err *err)
     return con_config_read(&app->config, &app->options, environ, err);
 }
 
+static bool enter_sandbox(struct app *app, struct sl_err *err)
+{
+    struct sl_sandbox_paths paths;
+    sl_sandbox_look(&paths, environ);
+    sl_sandbox_paths_add(&paths, sl_span_of(app->config.state_dir), true);
+    sl_sandbox_paths_add_postgres(&paths, app->config.database_url);
+    return sl_sandbox_enter((enum sl_sandbox_mode)app->config.sandbox, &paths, &app->sandbox, err);
+}
+
 static bool open_log(struct app *app, struct sl_err *err)
 {
     app->service = app->config.service_name == NULL ? PROGRAM : app->config.service_name;
@@ -188,7 +205,8 @@ static bool open_loop(struct app *app, struct sl_err *err)
     if (app->drain_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
     }
-    return sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
+    app->notify = sl_notify_new(&(struct sl_notify_opts){ .loop = app->loop }, err);
+    return app->notify != NULL && sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
 }
@@ -288,11 +306,16 @@ static bool open_health(struct app *app, struct sl_err *err)
 
 static bool serve(struct app *app, struct sl_err *err)
 {
+    SL_DONE(sl_buf_done) struct sl_buf sandbox;
+    sl_buf_init(&sandbox, SL_SANDBOX_TEXT_MAX);
+    sl_sandbox_describe(&app->sandbox, &sandbox);
     sl_info(app->log, "process.started", "connecting to broker and database",
             sl_int("subsystems", (int64_t)app->config.chosen_count),
             sl_int("workers", (int64_t)app->worker_count),
-            sl_str("metrics", app->config.metrics_listen),
+            sl_str("metrics", app->config.metrics_listen), sl_str("sandbox", sandbox.data),
+            sl_str("sandbox_missing", app->sandbox.missing),
             sl_int("port", sl_http_server_port(app->server)));
+    sl_notify_ready(app->notify, SERVING);
     if (!sl_loop_run(app->loop, err)) {
         return false;
     }
@@ -311,6 +334,7 @@ static void on_stop_signal(int signal_number, void *arg)
     app->drain_until_ms = sl_clock_mono_ms() + app->config.drain_timeout;
     sl_info(app->log, "drain.begin", "ending the running transactions, giving back the rest",
             sl_str("signal", strsignal(signal_number)), sl_int("held", (int64_t)held(app)));
+    sl_notify_stopping(app->notify, "ending the running transactions");
     for (size_t i = 0; i < app->worker_count; i++) {
         con_worker_drain(app->workers[i]);
     }

@@ -13,10 +13,23 @@ static size_t connections_max(const struct pub_doors *doors);
 static bool open_public(struct pub_doors *doors, struct sl_err *err);
 static bool open_https(struct pub_doors *doors, struct sl_err *err);
 static bool open_private(struct pub_doors *doors, struct sl_err *err);
-static struct sl_http_listen place(const char *address, const char *passed_as,
-                                   struct sl_tls_server *tls);
+static struct sl_http_listen place(const struct pub_doors *doors, const char *address,
+                                   const char *passed_as);
 static void tell_certificate(struct pub_doors *doors);
 static void on_private_request(struct sl_http_request *request, void *arg);
+
+void pub_doors_need(const struct pub_config *config, struct sl_sandbox_paths *paths)
+{
+    const char *const files[] = { config->tls_cert, config->tls_key, config->tls_client_ca };
+    const char *const listens[] = { config->listen, config->https_listen, config->metrics_listen };
+    for (size_t i = 0; i < SL_COUNT(files); i++) {
+        sl_sandbox_paths_add_folder_of(paths, sl_span_of(files[i]), false);
+    }
+    for (size_t i = 0; i < SL_COUNT(listens); i++) {
+        const char *path = sl_listen_path(listens[i]);
+        sl_sandbox_paths_add_folder_of(paths, sl_span_of(path), true);
+    }
+}
 
 bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts, struct sl_err *err)
 {
@@ -35,7 +48,7 @@ static bool open_public(struct pub_doors *doors, struct sl_err *err)
             .arg = doors->opts.arg,
         },
         err);
-    const struct sl_http_listen plain = place(doors->opts.config->listen, "ingest", NULL);
+    const struct sl_http_listen plain = place(doors, doors->opts.config->listen, "ingest");
     return doors->server != NULL && sl_http_server_listen(doors->server, &plain, err);
 }
 
@@ -69,11 +82,13 @@ static size_t connections_max(const struct pub_doors *doors)
 }
 
 /* The socket passed under that name, else the address. */
-static struct sl_http_listen place(const char *address, const char *passed_as,
-                                   struct sl_tls_server *tls)
+static struct sl_http_listen place(const struct pub_doors *doors, const char *address,
+                                   const char *passed_as)
 {
     int fd = sl_listen_inherited(passed_as);
-    return (struct sl_http_listen){ .address = address, .fd = fd < 0 ? 0 : fd, .tls = tls };
+    return (struct sl_http_listen){ .address = address,
+                                    .fd = fd < 0 ? 0 : fd,
+                                    .is_shared = doors->opts.config->http_shared };
 }
 
 static bool open_https(struct pub_doors *doors, struct sl_err *err)
@@ -91,7 +106,8 @@ static bool open_https(struct pub_doors *doors, struct sl_err *err)
         return false;
     }
     tell_certificate(doors);
-    const struct sl_http_listen https = place(config->https_listen, "ingest-tls", doors->tls);
+    struct sl_http_listen https = place(doors, config->https_listen, "ingest-tls");
+    https.tls = doors->tls;
     return sl_http_server_listen(doors->server, &https, err);
 }
 
@@ -105,8 +121,8 @@ static bool open_private(struct pub_doors *doors, struct sl_err *err)
             .arg = doors,
         },
         err);
-    const struct sl_http_listen metrics =
-        place(doors->opts.config->metrics_listen, "metrics", NULL);
+    struct sl_http_listen metrics = place(doors, doors->opts.config->metrics_listen, "metrics");
+    metrics.is_shared = false; /* every process has its own figures */
     return doors->metrics_server != NULL &&
            sl_http_server_listen(doors->metrics_server, &metrics, err);
 }

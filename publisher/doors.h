@@ -13,6 +13,7 @@
 #include "publisher/config.h"
 #include "shared/health.h"
 #include "shared/log.h"
+#include "shared/sandbox_paths.h"
 #include "shared/tls.h"
 
 struct pub_doors_opts {
@@ -32,6 +33,9 @@ struct pub_doors {
     struct sl_http_server *metrics_server;
     struct sl_tls_server *tls; /* NULL: no HTTPS */
 };
+
+/* Adds the files and folders that the doors open now and later. */
+void pub_doors_need(const struct pub_config *config, struct sl_sandbox_paths *paths);
 
 bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts,
                     struct sl_err *err) SL_MUST;

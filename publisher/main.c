@@ -18,6 +18,7 @@
 #include "publisher/routes.h"
 #include "shared/clock.h"
 #include "shared/notify.h"
+#include "shared/sandbox.h"
 
 #define DRAIN_POLL_MS    20
 #define SENTRY_FLUSH_MS  2000 /* of the drain, for last counts */
@@ -28,6 +29,7 @@
 struct app {
     struct pub_config config;
     const char *service;
+    struct sl_sandbox sandbox;
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_loop *loop;
@@ -53,6 +55,7 @@ struct app {
 
 static bool run(struct sl_err *err);
 static void app_done(struct app *app);
+static bool enter_sandbox(struct app *app, struct sl_err *err);
 static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool open_sentry(struct app *app, struct sl_err *err);
@@ -113,6 +116,7 @@ static bool run(struct sl_err *err)
     SL_DONE(app_done) struct app app = { 0 };
 
     return pub_config_read(&app.config, environ, err) /* every mistake at once */
+           && enter_sandbox(&app, err)                /* before the first thread */
            && open_log(&app, err)                     /* before anything can go wrong unseen */
            && open_loop(&app, err)                    /* signals become events of the loop */
            && open_sentry(&app, err)                  /* when there is a DSN */
@@ -135,6 +139,16 @@ static void app_done(struct app *app)
     sl_log_free(app->log);
     sl_metrics_free(app->metrics);
     pub_config_done(&app->config);
+}
+
+static bool enter_sandbox(struct app *app, struct sl_err *err)
+{
+    struct sl_sandbox_paths paths;
+    sl_sandbox_look(&paths, environ);
+    sl_sandbox_paths_add(&paths, sl_span_of(app->config.state_dir), true);
+    sl_sandbox_paths_add_postgres(&paths, app->config.database_url);
+    pub_doors_need(&app->config, &paths);
+    return sl_sandbox_enter((enum sl_sandbox_mode)app->config.sandbox, &paths, &app->sandbox, err);
 }
 
 static bool open_log(struct app *app, struct sl_err *err)
@@ -341,10 +355,14 @@ static void look_for_control(void *arg, struct pub_control_view *out_view)
 
 static bool serve(struct app *app, struct sl_err *err)
 {
+    SL_DONE(sl_buf_done) struct sl_buf sandbox;
+    sl_buf_init(&sandbox, SL_SANDBOX_TEXT_MAX);
+    sl_sandbox_describe(&app->sandbox, &sandbox);
     sl_info(app->log, "process.started", "listening for webhooks",
             sl_str("listen", app->config.listen),
             sl_int("port", sl_http_server_port(app->doors.server)),
-            sl_str("metrics", app->config.metrics_listen),
+            sl_str("metrics", app->config.metrics_listen), sl_str("sandbox", sandbox.data),
+            sl_str("sandbox_missing", app->sandbox.missing),
             sl_int("secrets", (int64_t)app->config.stripe_keys.count));
     sl_notify_ready(app->notify, SERVING);
     if (!sl_loop_run(app->loop, err)) {

@@ -62,6 +62,12 @@ const char *sl_listen_objection(const char *address)
     return parse(address, &parsed);
 }
 
+const char *sl_listen_path(const char *address)
+{
+    bool is_path = sl_span_starts_with(sl_span_of(address), UNIX_PREFIX);
+    return is_path ? address + strlen(UNIX_PREFIX) : NULL;
+}
+
 static const char *parse(const char *text, struct address *out)
 {
     if (text == NULL || strlen(text) > SL_LISTEN_ADDRESS_MAX) {

@@ -20,6 +20,8 @@
 int sl_listen_open(const char *address, bool reuse_port, struct sl_err *err) SL_MUST;
 /* NULL, or what is wrong with the text. */
 const char *sl_listen_objection(const char *address);
+/* Of "unix:/path", the path; NULL for others, and for NULL. */
+const char *sl_listen_path(const char *address);
 /* Its TCP port, 0 for other kinds. */
 unsigned sl_listen_port(int fd);
 

@@ -2,7 +2,7 @@
 // manager is told.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
@@ -228,6 +228,22 @@ test('a service manager passes the socket and hears ready, alive, reloading and 
   await has('STOPPING=1');
   assert.equal((await publisher.ended).code, 0);
   listener.kill();
+});
+
+test('several publishers share one address; when one goes, the others go on', async () => {
+  const publishers = [];
+  for (let i = 0; i < 3; i++) {
+    const state = path.join(stack.dir, `shared-${i}`);
+    mkdirSync(state, { mode: 0o700 });
+    publishers.push(stack.spawn('sluice-publisher', { ...stack.publisherEnvironment, SLUICE_HTTP_SHARED: 'true', SLUICE_STATE_DIR: state, SLUICE_METRICS_LISTEN: '127.0.0.1:0' }));
+  }
+  const running = () => new Set(stack.logOf(publishers[0]).split('\n').filter((line) => line.includes('"broker.connected"')).map((line) => JSON.parse(line).instance));
+  await until('all are connected', () => publishers.every((one) => [...running()].some((instance) => instance.endsWith(`/${one.pid}`))));
+  const knock = () => connected(net.connect(stack.httpPort, '127.0.0.1'), 'connect').then(deliver);
+  for (let i = 0; i < 40; i++) assert.equal(await knock(), 200);
+  assert.equal((await stack.terminate(publishers[0])).code, 0);
+  for (let i = 0; i < 40; i++) assert.equal(await knock(), 200);
+  for (const one of publishers.slice(1)) assert.equal((await stack.terminate(one)).code, 0);
 });
 
 test('what was promised at any door is applied exactly once', async () => {

@@ -22,6 +22,7 @@ declare -A edge=(
     ['libpq-fe\.h']='shared/pg_link\.c'
     ['msgpack(\.h|/)']='shared/envelope\.c'
     ['curl/']='shared/http_client\.c'
+    ['seccomp\.h']='shared/seccomp\.c'
     ['simdjson']='shared/json\.cc'
 )
 for header in "${!edge[@]}"; do

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const bin = process.env.SLUICE_BIN;
+const bin = path.resolve(process.env.SLUICE_BIN ?? '.');
 
 export function serverAddresses() {
   const file = process.env.SLUICE_TEST_ENV;
