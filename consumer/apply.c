@@ -15,9 +15,9 @@ struct con_apply {
     struct con_event *events;
     size_t first;
     size_t count;
-    enum con_verdict *before;       /* verdicts of the slice when it started */
-    struct con_inbox_events chosen; /* those of the slice that are PENDING or IGNORED */
-    size_t *indexes;                /* owned; chosen borrows them */
+    enum con_verdict *before;        /* verdicts of the slice when it started */
+    struct con_chosen_events chosen; /* those of the slice that are PENDING or IGNORED */
+    size_t *indexes;                 /* owned; chosen borrows them */
     struct sl_buf params;
     struct con_handler_error error; /* while rolling back */
 };
@@ -89,7 +89,7 @@ bool con_apply_start(struct con_apply *apply, struct con_event *events, size_t f
     apply->events = events;
     apply->first = first;
     apply->count = count;
-    apply->chosen = (struct con_inbox_events){ .events = events, .indexes = apply->indexes };
+    apply->chosen = (struct con_chosen_events){ .events = events, .indexes = apply->indexes };
     for (size_t i = 0; i < count; i++) {
         enum con_verdict verdict = events[first + i].verdict;
         apply->before[i] = verdict;
@@ -106,8 +106,8 @@ bool con_apply_start(struct con_apply *apply, struct con_event *events, size_t f
 static bool send_claim(struct con_apply *apply, struct sl_err *err)
 {
     struct sl_pg_param params[CON_INBOX_CLAIM_PARAMS];
-    if (!con_inbox_claim(&apply->chosen, apply->opts.subsystem, apply->opts.arena, &apply->params,
-                         params, err)) {
+    if (!con_inbox_claim(&apply->chosen, apply->opts.subsystem, apply->opts.handler->type->archives,
+                         apply->opts.arena, &apply->params, params, err)) {
         return false;
     }
     const struct sl_pg_step steps[] = {
@@ -190,16 +190,16 @@ static bool send_commit(struct con_apply *apply, struct sl_err *err)
 {
     apply->opts.handler->type->settle(apply->opts.handler->self);
     struct sl_pg_param params[CON_INBOX_VERDICT_PARAMS];
-    size_t stale = 0;
-    if (!con_inbox_stale(&apply->chosen, apply->opts.subsystem, &apply->params, params, &stale,
-                         err)) {
+    size_t corrections = 0;
+    if (!con_inbox_corrections(&apply->chosen, apply->opts.subsystem, apply->opts.arena,
+                               &apply->params, params, &corrections, err)) {
         return false;
     }
     const struct sl_pg_step steps[] = {
         { .name = "verdict", .params = params, .param_count = SL_COUNT(params) },
         { .sql = "COMMIT" },
     };
-    size_t skipped = stale == 0 ? 1 : 0;
+    size_t skipped = corrections == 0 ? 1 : 0;
     return sl_pg_run(apply->opts.pg, steps + skipped, SL_COUNT(steps) - skipped, on_committed,
                      apply, err);
 }

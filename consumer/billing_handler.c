@@ -36,6 +36,7 @@ static bool again(void *self, struct sl_err *err);
 static void settle(void *self);
 
 static const struct con_handler_type type = {
+    .archives = true,
     .free = free_self,
     .add_statements = add_statements,
     .read = read_batch,

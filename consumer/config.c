@@ -78,7 +78,7 @@ static void load_subsystems(struct con_config *config, const struct con_options 
 static void check_handlers(const struct con_config *config, struct sl_buf *mistakes)
 {
     for (size_t i = 0; i < config->chosen_count; i++) {
-        if (config->chosen[i]->handler != SL_HANDLER_BILLING) {
+        if (config->chosen[i]->handler == SL_HANDLER_HTTP) {
             sl_buf_printf(mistakes, "[%s] handler: %s cannot be run by this version yet\n",
                           config->chosen[i]->name, sl_handler_name(config->chosen[i]->handler));
         }

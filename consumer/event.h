@@ -29,11 +29,14 @@ struct con_event {
     struct sl_span bytes;       /* the whole message body, for a dead letter */
     const struct sl_json *json; /* of envelope.body; NULL when it is not JSON */
     bool is_replay;             /* a copy that a replay run published */
+    struct sl_span
+        body_text; /* envelope.body as jsonb takes it; absent when it is not JSON, or nobody asked */
     enum con_verdict verdict;
-    struct sl_err why;     /* when DEAD */
-    const char *code;      /* when DEAD: SQLSTATE, or what the target calls it; "": nothing */
-    int64_t attempt;       /* which try this is, from 1 */
-    int64_t retry_after_s; /* when DEAD: not again before; 0: nothing said */
+    enum con_verdict claimed; /* the verdict in its inbox row, once the transaction claims it */
+    struct sl_err why;        /* when DEAD */
+    const char *code;         /* when DEAD: SQLSTATE, or what the target calls it; "": nothing */
+    int64_t attempt;          /* which try this is, from 1 */
+    int64_t retry_after_s;    /* when DEAD: not again before; 0: nothing said */
 };
 
 #endif

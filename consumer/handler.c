@@ -1,6 +1,7 @@
 #include "consumer/handler.h"
 
 #include "consumer/billing_handler.h"
+#include "consumer/sql_handler.h"
 
 bool con_handler_init(struct con_handler *handler, const struct con_handler_opts *opts,
                       struct sl_err *err)
@@ -9,6 +10,7 @@ bool con_handler_init(struct con_handler *handler, const struct con_handler_opts
     case SL_HANDLER_BILLING:
         return con_billing_handler_init(handler, opts, err);
     case SL_HANDLER_SQL:
+        return con_sql_handler_init(handler, opts->subsystem, err);
     case SL_HANDLER_HTTP:
         break;
     }

@@ -42,6 +42,7 @@ typedef void con_prepared_fn(void *arg, const struct con_handler_error *error);
 
 /* What a handler is made of; self is its own. Each may be NULL where it has nothing to do, but for free, read, plan and settle. */
 struct con_handler_type {
+    bool archives; /* its inbox rows hold the received bytes */
     void (*free)(void *self);
     void (*add_statements)(struct con_statements *statements);
     /* The arena is reset when the batch has ended. *out_replaced counts characters that Postgres cannot hold. False only without memory. */

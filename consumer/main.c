@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "consumer/attempts.h"
+#include "consumer/check.h"
 #include "consumer/config.h"
 #include "consumer/parker.h"
 #include "consumer/upkeep.h"
@@ -147,17 +148,26 @@ static int help(void)
 static int check(struct app *app)
 {
     struct sl_err err = { 0 };
-    if (!read_config(app, &err)) {
-        return sl_err_exit_status(&err);
-    }
+    SL_DONE(sl_buf_done) struct sl_buf mistakes;
+    SL_DONE(sl_buf_done) struct sl_buf notes;
     SL_DONE(sl_buf_done) struct sl_buf text;
+    sl_buf_init(&mistakes, CHECK_BYTES_MAX);
+    sl_buf_init(&notes, CHECK_BYTES_MAX);
     sl_buf_init(&text, CHECK_BYTES_MAX);
+    if (!read_config(app, &err)) {
+        return sl_err_exit_status(&err); /* every mistake has been said */
+    }
     for (size_t i = 0; i < app->config.chosen_count; i++) {
         sl_buf_append_text(&text, i == 0 ? "" : "\n");
         sl_subsystem_tell(app->config.chosen[i], &text);
     }
     fputs(sl_buf_span(&text).data, stdout);
-    return EXIT_SUCCESS;
+    if (!con_check_functions(&app->config, &mistakes, &notes, &err)) {
+        fprintf(stderr, PROGRAM ": %s (%s)\n", err.text, sl_code_name(err.code));
+        return sl_err_exit_status(&err);
+    }
+    fputs(sl_buf_span(&notes).data, stderr);
+    return sl_conf_verdict(&mistakes, &err) ? EXIT_SUCCESS : sl_err_exit_status(&err);
 }
 
 static bool read_config(struct app *app, struct sl_err *err)

@@ -92,9 +92,9 @@ static void make_batch(struct batch *batch, const struct bench_body *bodies, siz
         events[i].json =
             sl_json_parse(parser, &arena, bodies[i].body, CON_BILLING_JSON_DEPTH, NODES_MAX, &err);
     }
-    struct con_inbox_events chosen = { .events = events, .indexes = indexes, .count = count };
+    struct con_chosen_events chosen = { .events = events, .indexes = indexes, .count = count };
     struct sl_pg_param claim[CON_INBOX_CLAIM_PARAMS];
-    if (!con_inbox_claim(&chosen, "billing", &arena, &bytes, claim, &err) ||
+    if (!con_inbox_claim(&chosen, "billing", billing.type->archives, &arena, &bytes, claim, &err) ||
         !billing.type->read(billing.self, &arena, events, count, NULL, &err) ||
         !billing.type->plan(billing.self, 0, count, &err)) {
         BENCH_FAIL("%s", err.text);

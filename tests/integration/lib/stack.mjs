@@ -4,7 +4,7 @@
 // Everything a test starts is stopped by stop(), by pid.
 import { spawn, execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, openSync, readFileSync, closeSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, closeSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -51,7 +51,8 @@ export async function freePort() {
 }
 
 export class Stack {
-  static async start(name, { publisher = {}, consumer = {}, withPublisher = true, withConsumer = true } = {}) {
+  // subsystems: text of a subsystems file; sql: run after the migrations; environment: of every program.
+  static async start(name, { publisher = {}, consumer = {}, withPublisher = true, withConsumer = true, subsystems, sql, environment = {} } = {}) {
     const stack = new Stack();
     const servers = serverAddresses();
     stack.servers = servers;
@@ -75,8 +76,14 @@ export class Stack {
       LOG_FORMAT: 'json',
       ASAN_OPTIONS: 'abort_on_error=0:exitcode=99:detect_leaks=1',
       UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99:print_stacktrace=1',
+      ...environment,
     };
+    if (subsystems !== undefined) {
+      stack.environment.SLUICE_SUBSYSTEMS = path.join(stack.dir, 'subsystems.conf');
+      writeFileSync(stack.environment.SLUICE_SUBSYSTEMS, subsystems);
+    }
     await stack.sluice('migrate', 'up');
+    if (sql !== undefined) await stack.query(sql);
     await stack.sluice('topology', 'apply');
     stack.publisherEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.metricsPort}`, ...publisher };
     stack.consumerEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.consumerPort}`, ...consumer };

@@ -61,7 +61,9 @@ static const struct expectation expectations[] = {
     { "58P02", SL_E_PG_SYSTEMIC },   { "72000", SL_E_PG_SYSTEMIC },
     { "F0000", SL_E_PG_SYSTEMIC },   { "HV000", SL_E_PG_SYSTEMIC },
     { "P0000", SL_E_PG_HALT },       { "P0001", SL_E_PG_PERMANENT },
-    { "P0002", SL_E_PG_HALT },       { "XX000", SL_E_PG_SYSTEMIC },
+    { "P0002", SL_E_PG_HALT },       { "SLRTY", SL_E_PG_ITEM },
+    { "SLBAD", SL_E_PG_PERMANENT },  { "SLOUT", SL_E_PG_SYSTEMIC },
+    { "SLHLT", SL_E_PG_HALT },       { "XX000", SL_E_PG_SYSTEMIC },
     { "XX001", SL_E_PG_HALT },       { "XX002", SL_E_PG_HALT },
 };
 
