@@ -1,5 +1,6 @@
 #include "consumer/apply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "consumer/inbox.h"
@@ -224,6 +225,7 @@ static void fail(struct con_apply *apply, const struct sl_pg_error *error)
 {
     apply->error = (struct con_handler_error){ .err = error->err };
     memcpy(apply->error.sqlstate, error->sqlstate, sizeof apply->error.sqlstate);
+    snprintf(apply->error.detail, sizeof apply->error.detail, "%s", error->detail);
     const struct con_handler *handler = apply->opts.handler;
     if (handler->type->refused != NULL) {
         handler->type->refused(handler->self, &apply->error);

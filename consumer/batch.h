@@ -45,6 +45,8 @@ struct con_delivery {
     int64_t timestamp_s;        /* property; 0: none */
     int64_t attempt;            /* sluice-attempt: which try this is, at least 1 */
     int64_t first_failed_ms;    /* sluice-first-failed-at; 0: it has not failed before */
+    unsigned strikes;           /* times it failed alone as if the database were at fault */
+    uint64_t first_strike;      /* how often anything had passed by then */
     struct con_departure *departure; /* owned; NULL unless LEAVING */
 };
 

@@ -129,18 +129,6 @@ int con_config_log_level(char *const *environment)
     return level;
 }
 
-struct con_fate_policy con_config_policy(const struct con_config *config,
-                                         const struct sl_subsystem *subsystem)
-{
-    bool says_attempts = sl_subsystem_says(subsystem, SL_SUBSYSTEM_SAYS_attempts);
-    bool says_backoff = sl_subsystem_says(subsystem, SL_SUBSYSTEM_SAYS_backoff_ms);
-    return (struct con_fate_policy){
-        .attempts = says_attempts ? subsystem->attempts : config->default_attempts,
-        .backoff_ms = says_backoff ? subsystem->backoff_ms : config->backoff_ms,
-        .backoff_max_ms = subsystem->backoff_max_ms,
-    };
-}
-
 void con_config_done(struct con_config *config)
 {
     sl_amqp_url_done(&config->amqp);

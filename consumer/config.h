@@ -7,7 +7,6 @@
 #ifndef CONSUMER_CONFIG_H
 #define CONSUMER_CONFIG_H
 
-#include "consumer/fate.h"
 #include "consumer/options.h"
 #include "shared/amqp_url.h"
 #include "shared/conf.h"
@@ -26,9 +25,6 @@ struct con_config {
 /* environment: NAME=value, NULL-terminated. All mistakes go to stderr at once; SL_E_CONFIG. */
 bool con_config_read(struct con_config *config, const struct con_options *options,
                      char *const *environment, struct sl_err *err) SL_MUST;
-/* How often a subsystem's events are tried: its section, else the keys. */
-struct con_fate_policy con_config_policy(const struct con_config *config,
-                                         const struct sl_subsystem *subsystem);
 /* LOG_LEVEL as it is now (the file of SLUICE_CONFIG may have changed); -1 when it is not a level. */
 int con_config_log_level(char *const *environment);
 /* Wipes secrets. Accepts zeroed storage. */

@@ -222,9 +222,14 @@ static void on_failed(void *arg, struct con_delivery *delivery, const struct con
                                     .has_event = is_read,
                                     .attempt = delivery->attempt,
                                     .retry_after_s = event->retry_after_s };
+    const struct con_fate_policy policy = {
+        .attempts = desk->opts.subsystem->attempts,
+        .backoff_ms = desk->opts.subsystem->backoff_ms,
+        .backoff_max_ms = desk->opts.subsystem->backoff_max_ms,
+    };
     uint64_t random = 0;
     bool is_random = sl_random_bytes(&random, sizeof random);
-    struct con_fate fate = con_fate_decide(&failed, &desk->opts.policy, is_random ? random : 0);
+    struct con_fate fate = con_fate_decide(&failed, &policy, is_random ? random : 0);
     delivery->departure =
         con_departure_new(delivery, is_read ? &event->envelope : NULL, &event->why, event->code,
                           fate, sl_clock_wall_us() / 1000);

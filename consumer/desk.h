@@ -11,7 +11,6 @@
 #define CONSUMER_DESK_H
 
 #include "consumer/attempts.h"
-#include "consumer/fate.h"
 #include "consumer/handler.h"
 #include "shared/amqp_link.h"
 #include "shared/log.h"
@@ -27,7 +26,6 @@ struct con_desk_opts {
     struct sl_metrics *metrics;
     const struct sl_amqp_url *amqp; /* for the connection that publishes */
     const struct sl_subsystem *subsystem;
-    struct con_fate_policy policy;
     const struct con_handler *handler;
     const char *owner;             /* the worker's name */
     const char *connection_name;   /* shown by the broker's own tools */

@@ -15,6 +15,8 @@ const char *con_verdict_name(enum con_verdict verdict)
         return "duplicate";
     case CON_DEAD:
         return "dead_lettered";
+    case CON_BLAMED:
+        return "blamed";
     case CON_HELD:
         return "held";
     case CON_DONE:

@@ -17,8 +17,9 @@ enum con_verdict {
     CON_IGNORED,   /* nothing to do with it but keep the bytes */
     CON_DUPLICATE, /* the inbox has it already: acked, no second row */
     CON_DEAD,      /* failed by itself, as `why` says: another try later, or a dead letter */
-    CON_HELD,      /* could not be tried now, through no fault of its own */
-    CON_DONE,      /* handed to the worker, who settles it */
+    CON_BLAMED, /* failed alone in a transaction; DEAD when the batch ends, unless the batch fails as a whole */
+    CON_HELD, /* could not be tried now, through no fault of its own */
+    CON_DONE, /* handed to the worker, who settles it */
 };
 /* Word in sluice_inbox.verdict and in metrics. */
 const char *con_verdict_name(enum con_verdict verdict);
@@ -32,6 +33,7 @@ struct con_event {
     struct sl_span
         body_text; /* envelope.body as jsonb takes it; absent when it is not JSON, or nobody asked */
     enum con_verdict verdict;
+    enum con_verdict was;     /* when BLAMED: before that */
     enum con_verdict claimed; /* the verdict in its inbox row, once the transaction claims it */
     struct sl_err why;        /* when DEAD */
     const char *code;         /* when DEAD: SQLSTATE, or what the target calls it; "": nothing */

@@ -30,6 +30,8 @@
 struct con_handler_error {
     struct sl_err err;
     char sqlstate[SL_SQLSTATE_BYTES]; /* "" when the database did not refuse anything */
+    char detail
+        [512]; /* what the server says about the row, for the search; payload, so never logged */
 };
 
 enum con_prepare {

@@ -249,7 +249,6 @@ static bool start_workers(struct app *app, struct sl_err *err)
                     .service = app->service,
                     .subsystem = app->config.chosen[i],
                     .attempts = app->attempts,
-                    .policy = con_config_policy(&app->config, app->config.chosen[i]),
                     .number = number,
                 },
                 err);

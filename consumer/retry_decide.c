@@ -4,6 +4,8 @@
 
 #define SQLSTATE_QUERY_CANCELED "57014"
 
+static enum con_next systemic(const struct con_failure *failure);
+
 const char *con_next_name(enum con_next next)
 {
     switch (next) {
@@ -11,6 +13,8 @@ const char *con_next_name(enum con_next next)
         return "again";
     case CON_NEXT_BISECT:
         return "bisect";
+    case CON_NEXT_PUT_OFF:
+        return "put_off";
     case CON_NEXT_HOLD:
         return "hold";
     case CON_NEXT_HALT:
@@ -22,10 +26,10 @@ const char *con_next_name(enum con_next next)
 enum con_next con_retry_decide(const struct con_failure *failure)
 {
     if (strcmp(failure->sqlstate, SQLSTATE_QUERY_CANCELED) == 0) {
-        return failure->events > 1 ? CON_NEXT_BISECT : CON_NEXT_HOLD;
+        return failure->events > 1 ? CON_NEXT_BISECT : systemic(failure);
     }
     if (failure->code == SL_E_PG_CONTENTION) {
-        return failure->tries < CON_CONTENTION_TRIES_MAX ? CON_NEXT_AGAIN : CON_NEXT_HOLD;
+        return failure->tries < CON_CONTENTION_TRIES_MAX ? CON_NEXT_AGAIN : systemic(failure);
     }
     if (failure->code == SL_E_MEMORY && failure->events > 1) {
         return CON_NEXT_BISECT; /* half of it may fit */
@@ -33,7 +37,7 @@ enum con_next con_retry_decide(const struct con_failure *failure)
     struct sl_err err = { .code = failure->code };
     switch (sl_err_fault(&err)) {
     case SL_FAULT_TRANSIENT:
-        return CON_NEXT_HOLD;
+        return systemic(failure);
     case SL_FAULT_POISON:
         return CON_NEXT_BISECT;
     case SL_FAULT_SETUP:
@@ -41,6 +45,21 @@ enum con_next con_retry_decide(const struct con_failure *failure)
         return CON_NEXT_HALT;
     }
     return CON_NEXT_HALT;
+}
+
+static enum con_next systemic(const struct con_failure *failure)
+{
+    if (!failure->is_reachable) {
+        return CON_NEXT_HOLD;
+    }
+    bool is_alone = failure->events == 1;
+    if (is_alone && failure->strikes > 0 && failure->has_neighbour_passed) {
+        return CON_NEXT_BISECT;
+    }
+    if (failure->holds == 0 || failure->fruitless >= CON_FRUITLESS_MAX) {
+        return CON_NEXT_HOLD;
+    }
+    return is_alone ? CON_NEXT_PUT_OFF : CON_NEXT_BISECT;
 }
 
 int64_t con_retry_wait_ms(uint64_t random)

@@ -1,5 +1,5 @@
 /*
- * retry_decide - what a batch that Postgres refused does next.
+ * retry_decide - what a slice of a batch that could not be applied does next.
  *
  * Decides only, by the class of the error (pg_link has mapped the SQLSTATE):
  *   contention          the same slice again, in the process, after 10 to 100 ms, CON_CONTENTION_TRIES_MAX times; then as systemic
@@ -8,6 +8,9 @@
  *                       COMMIT of unknown outcome are this too: the inbox decides when the slice runs again
  *   item, permanent     bisect: the guilty event alone is found, and fate says what becomes of it
  *   halt                hold as well, but loudly: our schema, our rights or our code are wrong, and a human must act
+ * One event can look like a systemic fault (it alone takes too long, or too much memory). So a batch that was held before with the database in reach is
+ * cut; an event that fails alone is put off until its neighbours were tried, and when they passed it is guilty at its second time. When
+ * CON_FRUITLESS_MAX slices in a row failed and none passed, it is the database after all: hold.
  * Refuses: losing anything; an unknown error holds.
  * Law: shared/sqlstate.def for the classes.
  * Threads: no state.
@@ -25,12 +28,14 @@
 #define CON_CONTENTION_WAIT_MS_MAX 100
 #define CON_HOLD_WAIT_MS_MIN       250   /* first wait of a held batch is at most this */
 #define CON_HOLD_WAIT_MS_MAX       30000 /* longest */
+#define CON_FRUITLESS_MAX          12u   /* enough to come from 1,000 events to one */
 
 enum con_next {
-    CON_NEXT_AGAIN,  /* the same slice, soon */
-    CON_NEXT_BISECT, /* cut it; an event alone is guilty */
-    CON_NEXT_HOLD,   /* keep it and wait for the database */
-    CON_NEXT_HALT,   /* keep it and call for an operator */
+    CON_NEXT_AGAIN,   /* the same slice, soon */
+    CON_NEXT_BISECT,  /* cut it; an event alone is guilty */
+    CON_NEXT_PUT_OFF, /* this event last */
+    CON_NEXT_HOLD,    /* keep it and wait for the database */
+    CON_NEXT_HALT,    /* keep it and call for an operator */
 };
 const char *con_next_name(enum con_next next);
 
@@ -38,7 +43,12 @@ struct con_failure {
     enum sl_code code;
     const char *sqlstate; /* "" when the database did not say */
     unsigned tries;       /* contended tries of this slice before this one */
-    size_t events;        /* in the slice */
+    size_t events;        /* to be applied in the slice */
+    bool is_reachable;    /* the database, after the failure */
+    unsigned holds;       /* of the worker since something passed, with the database in reach */
+    unsigned fruitless;   /* systemic failures since something passed or was held */
+    unsigned strikes;     /* of an event alone: systemic failures before this one */
+    bool has_neighbour_passed; /* since its first strike */
 };
 
 enum con_next con_retry_decide(const struct con_failure *failure);

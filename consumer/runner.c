@@ -3,13 +3,16 @@
 #include <stdlib.h>
 
 #include "consumer/bisect.h"
+#include "consumer/culprit.h"
 #include "consumer/retry_decide.h"
+#include "consumer/tally.h"
 #include "shared/backoff.h"
 #include "shared/clock.h"
 #include "shared/digest.h"
 
 /* JSON trees, rows and their text of one batch; a batch that needs more is made smaller. */
 #define ARENA_BYTES_MAX (48u * 1024u * 1024u)
+#define MASS_HOLDS_MAX  5u /* in a row, for what may heal by itself */
 
 struct con_runner {
     struct con_runner_opts opts;
@@ -20,7 +23,8 @@ struct con_runner {
     struct sl_series *replaced_text;
 
     bool is_busy;
-    bool is_holding;
+    bool is_holding; /* since something passed */
+    bool is_held;    /* the batch in hand */
     bool is_stopping;
     struct con_delivery *const *deliveries;
     struct con_event *events; /* events[i] is of deliveries[i] */
@@ -31,7 +35,14 @@ struct con_runner {
         is_prepared; /* the handler may have acted outside: what it left PENDING is committed even when stopping */
     struct con_handler_error held; /* why events are HELD */
     struct con_bisect bisect;
+    struct con_tally tally;
     unsigned tries; /* contended ones of the slice in hand */
+    /* Of systemic failures, to tell one event's from the database's; see retry_decide. */
+    unsigned holds;
+    unsigned fruitless;
+    uint64_t passes;
+    bool is_mending;     /* the last search ended with the batch held as a whole */
+    unsigned mass_holds; /* in a row, of batches that failed as a whole */
     struct sl_backoff backoff;
     int64_t started_us; /* the transaction in hand */
 };
@@ -41,17 +52,33 @@ static void read_message(struct con_event *event);
 static void on_timer(void *arg);
 static void prepare(struct con_runner *runner);
 static void on_prepared(void *arg, const struct con_handler_error *error);
+static void begin_search(struct con_runner *runner);
 static void hand_out(struct con_runner *runner);
+static void hand_out_blamed(struct con_runner *runner);
 static void go_on(struct con_runner *runner);
+static bool try_blamed_again(struct con_runner *runner);
+static size_t forgive(struct con_runner *runner);
 static bool is_going(const struct con_runner *runner);
 static bool has(const struct con_runner *runner, struct con_slice slice, enum con_verdict verdict);
 static void finish(struct con_runner *runner);
+static void end_batch(struct con_runner *runner);
 static void on_applied(void *arg, const struct con_handler_error *error);
 static void pass(struct con_runner *runner);
 static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error);
-static void blame(struct con_runner *runner, struct con_slice slice,
+static size_t count_open(const struct con_runner *runner, struct con_slice slice, size_t *out_last);
+static void wait_for_others(struct con_runner *runner, size_t events,
+                            const struct con_handler_error *error);
+static void look_closer(struct con_runner *runner, struct con_slice slice,
+                        const struct con_handler_error *error);
+static bool blame(struct con_runner *runner, struct con_slice slice, size_t index,
                   const struct con_handler_error *error);
+static bool is_mass_failure(struct con_runner *runner, const struct con_event *event);
+static void hold_all(struct con_runner *runner, const struct con_event *example);
+static void strike(const struct con_runner *runner, struct con_delivery *delivery);
+static bool is_to_regroup(const struct con_runner *runner);
+static void regroup(struct con_runner *runner);
 static void hold(struct con_runner *runner, const struct con_handler_error *error);
+static int64_t wait_held(struct con_runner *runner);
 
 struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_err *err)
 {
@@ -138,7 +165,7 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     runner->count = taken;
     runner->must_prepare = true;
     runner->is_prepared = false;
-    con_bisect_init(&runner->bisect, taken);
+    begin_search(runner);
     sl_timer_arm(runner->timer, 0);
     return taken;
 }
@@ -173,7 +200,7 @@ static void read_message(struct con_event *event)
 
 void con_runner_pg_up(struct con_runner *runner)
 {
-    if (runner->is_holding) {
+    if (runner->is_busy && runner->is_holding) {
         sl_timer_arm(runner->timer, 0);
     }
 }
@@ -193,6 +220,11 @@ static void on_timer(void *arg)
 {
     struct con_runner *runner = arg;
     hand_out(runner);
+    if (is_to_regroup(runner)) {
+        regroup(runner);
+        return;
+    }
+    runner->is_held = false;
     if (runner->must_prepare && !runner->is_stopping) {
         prepare(runner);
     } else {
@@ -233,9 +265,15 @@ static void on_prepared(void *arg, const struct con_handler_error *error)
     if (error != NULL) {
         runner->held = *error;
     }
-    con_bisect_init(&runner->bisect, runner->count);
+    begin_search(runner);
     hand_out(runner);
     go_on(runner);
+}
+
+static void begin_search(struct con_runner *runner)
+{
+    con_bisect_init(&runner->bisect, runner->count);
+    con_tally_init(&runner->tally, runner->count);
 }
 
 /* What needs no transaction: those that failed before it, and those that the handler found in the inbox. */
@@ -259,6 +297,17 @@ static void hand_out(struct con_runner *runner)
     }
 }
 
+/* The batch is known not to fail as a whole: what was found guilty goes its way. */
+static void hand_out_blamed(struct con_runner *runner)
+{
+    for (size_t i = 0; i < runner->count; i++) {
+        if (runner->events[i].verdict == CON_BLAMED) {
+            runner->events[i].verdict = CON_DEAD;
+        }
+    }
+    hand_out(runner);
+}
+
 /* Runs slices until one is on its way, one has to wait, or none is left. */
 static void go_on(struct con_runner *runner)
 {
@@ -280,12 +329,46 @@ static void go_on(struct con_runner *runner)
             return;
         }
     }
+    if (!runner->is_stopping && try_blamed_again(runner)) {
+        go_on(runner);
+        return;
+    }
+    if (!runner->is_stopping) {
+        hand_out_blamed(runner);
+    }
     if (!runner->is_stopping &&
         has(runner, (struct con_slice){ .count = runner->count }, CON_HELD)) {
         hold(runner, &runner->held);
         return;
     }
     finish(runner);
+}
+
+/* A batch that failed as a whole no longer does, so what was at fault has just been mended: who was found guilty before that has one more try. */
+static bool try_blamed_again(struct con_runner *runner)
+{
+    bool is_mended = runner->is_mending;
+    runner->is_mending = false;
+    runner->mass_holds = 0;
+    if (!is_mended || forgive(runner) == 0) {
+        return false;
+    }
+    begin_search(runner);
+    return true;
+}
+
+/* Returns how many were BLAMED. */
+static size_t forgive(struct con_runner *runner)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < runner->count; i++) {
+        struct con_event *event = &runner->events[i];
+        if (event->verdict == CON_BLAMED) {
+            event->verdict = event->was;
+            count++;
+        }
+    }
+    return count;
 }
 
 static bool is_going(const struct con_runner *runner)
@@ -305,13 +388,19 @@ static bool has(const struct con_runner *runner, struct con_slice slice, enum co
 
 static void finish(struct con_runner *runner)
 {
+    end_batch(runner);
+    runner->is_holding = false;
+    runner->opts.on_finished(runner->opts.arg);
+}
+
+static void end_batch(struct con_runner *runner)
+{
     sl_timer_disarm(runner->timer);
     runner->is_busy = false;
+    runner->is_held = false;
     runner->deliveries = NULL;
     runner->count = 0;
     sl_arena_reset(&runner->arena);
-    runner->is_holding = false;
-    runner->opts.on_finished(runner->opts.arg);
 }
 
 static void on_applied(void *arg, const struct con_handler_error *error)
@@ -345,7 +434,12 @@ static void pass(struct con_runner *runner)
         }
     }
     con_bisect_passed(&runner->bisect);
+    runner->passes++;
     runner->tries = 0;
+    runner->fruitless = 0;
+    if (slice.count == runner->count) {
+        runner->holds = 0;
+    }
     sl_backoff_reset(&runner->backoff);
     runner->is_holding = false;
     runner->opts.on_progress(runner->opts.arg);
@@ -356,55 +450,153 @@ static bool meet_failure(struct con_runner *runner, const struct con_handler_err
 {
     struct con_slice slice = { 0 };
     SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
-    const struct con_failure failure = { .code = error->err.code,
-                                         .sqlstate = error->sqlstate,
-                                         .tries = runner->tries,
-                                         .events = slice.count };
-    switch (con_retry_decide(&failure)) {
-    case CON_NEXT_AGAIN: {
-        uint64_t random = 0;
-        bool is_random = sl_random_bytes(&random, sizeof random);
-        int64_t wait_ms = con_retry_wait_ms(is_random ? random : runner->backoff.rng);
-        runner->tries++;
-        sl_log_err(runner->opts.log, SL_INFO, "consumer.retry",
-                   "others were in the way, trying the batch again", &error->err,
-                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
-                   sl_int("events", (int64_t)slice.count), sl_int("attempt", runner->tries),
-                   sl_int("wait_ms", wait_ms));
-        sl_timer_arm(runner->timer, wait_ms);
+    size_t last = slice.first;
+    size_t events = count_open(runner, slice, &last);
+    struct con_delivery *only = events == 1 ? runner->deliveries[last] : NULL;
+    bool is_reachable = sl_pg_link_is_up(runner->opts.pg);
+    const struct con_failure failure = {
+        .code = error->err.code,
+        .sqlstate = error->sqlstate,
+        .tries = runner->tries,
+        .events = events,
+        .is_reachable = is_reachable,
+        .holds = runner->holds,
+        .fruitless = runner->fruitless,
+        .strikes = only == NULL ? 0 : only->strikes,
+        .has_neighbour_passed = only != NULL && runner->passes > only->first_strike,
+    };
+    bool is_systemic = sl_err_fault(&error->err) == SL_FAULT_TRANSIENT;
+    enum con_next next = con_retry_decide(&failure);
+    if (next == CON_NEXT_AGAIN) {
+        wait_for_others(runner, events, error);
         return false;
     }
-    case CON_NEXT_BISECT:
-        runner->tries = 0;
-        blame(runner, slice, error);
+    runner->tries = 0;
+    runner->fruitless += is_systemic ? 1 : 0;
+    if (only != NULL && is_systemic && is_reachable) {
+        strike(runner, only);
+    }
+    if (next == CON_NEXT_BISECT) {
+        if (only != NULL) {
+            return blame(runner, slice, last, error);
+        }
+        look_closer(runner, slice, error);
         return true;
-    case CON_NEXT_HOLD:
-    case CON_NEXT_HALT:
-        hold(runner, error);
-        return false;
     }
+    if (next == CON_NEXT_PUT_OFF && con_bisect_put_off(&runner->bisect)) {
+        return true;
+    }
+    runner->holds += is_systemic && is_reachable ? 1 : 0;
+    hand_out_blamed(runner);
+    hold(runner, error);
     return false;
 }
 
-static void blame(struct con_runner *runner, struct con_slice slice,
+/* Those of the slice that a transaction applies. */
+static size_t count_open(const struct con_runner *runner, struct con_slice slice, size_t *out_last)
+{
+    size_t count = 0;
+    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
+        enum con_verdict verdict = runner->events[i].verdict;
+        if (verdict == CON_PENDING || verdict == CON_IGNORED) {
+            count++;
+            *out_last = i;
+        }
+    }
+    return count;
+}
+
+static void wait_for_others(struct con_runner *runner, size_t events,
+                            const struct con_handler_error *error)
+{
+    uint64_t random = 0;
+    bool is_random = sl_random_bytes(&random, sizeof random);
+    int64_t wait_ms = con_retry_wait_ms(is_random ? random : runner->backoff.rng);
+    runner->tries++;
+    sl_log_err(runner->opts.log, SL_INFO, "consumer.retry",
+               "others were in the way, trying the batch again", &error->err,
+               sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
+               sl_int("events", (int64_t)events), sl_int("attempt", runner->tries),
+               sl_int("wait_ms", wait_ms));
+    sl_timer_arm(runner->timer, wait_ms);
+}
+
+/* The guilty one is among several: first the one that the server points at, else halves. */
+static void look_closer(struct con_runner *runner, struct con_slice slice,
+                        const struct con_handler_error *error)
+{
+    size_t suspect = 0;
+    if (slice.count == runner->count) { /* said once a batch */
+        sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
+                   "the batch failed because of what is in it, looking for the guilty event",
+                   &error->err, sl_str("subsystem", runner->opts.subsystem),
+                   sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
+    }
+    if (con_culprit_find(error->detail, runner->events, slice, &suspect)) {
+        con_bisect_suspect(&runner->bisect, suspect);
+    } else {
+        (void)con_bisect_failed(&runner->bisect); /* several: it is cut */
+    }
+}
+
+/* False: the whole batch is held. */
+static bool blame(struct con_runner *runner, struct con_slice slice, size_t index,
                   const struct con_handler_error *error)
 {
-    if (!con_bisect_failed(&runner->bisect)) {
-        if (slice.count == runner->count) { /* said once a batch */
-            sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
-                       "the batch failed because of what is in it, looking for the guilty event",
-                       &error->err, sl_str("subsystem", runner->opts.subsystem),
-                       sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
-        }
-        return;
-    }
-    struct con_event *event = &runner->events[slice.first];
-    event->verdict = CON_DONE;
+    struct con_event *event = &runner->events[index];
+    struct sl_span code = sl_arena_copy(&runner->arena, sl_span_of(error->sqlstate));
+    event->was = event->verdict;
+    event->verdict = CON_BLAMED;
     event->why = error->err;
-    event->code = error->sqlstate;
-    runner->opts.on_failed(runner->opts.arg, runner->deliveries[slice.first], event);
-    event->code = "";
-    runner->opts.on_progress(runner->opts.arg);
+    event->code = code.data == NULL ? "" : code.data;
+    if (slice.count > 1) { /* the others of it are done */
+        con_bisect_suspect(&runner->bisect, index);
+    }
+    (void)con_bisect_failed(&runner->bisect); /* it is alone: it leaves the search */
+    if (is_mass_failure(runner, event)) {
+        hold_all(runner, event);
+        return false;
+    }
+    return true;
+}
+
+/* What may heal when others have passed is held a few times only, since those may be behind it in the queue. */
+static bool is_mass_failure(struct con_runner *runner, const struct con_event *event)
+{
+    bool is_item = event->why.code != SL_E_PG_PERMANENT;
+    char fingerprint[CON_FINGERPRINT_BYTES];
+    con_fingerprint(sl_span_of(is_item ? "item" : "permanent"), sl_span_of(event->code),
+                    event->envelope.type, sl_span_of(event->why.text), fingerprint);
+    bool is_mass = con_tally_add(&runner->tally, fingerprint, is_item);
+    if (is_mass && is_item && runner->mass_holds >= MASS_HOLDS_MAX) {
+        runner->is_mending = false;
+        return false;
+    }
+    return is_mass;
+}
+
+static void hold_all(struct con_runner *runner, const struct con_event *example)
+{
+    size_t failed = forgive(runner);
+    runner->is_mending = true;
+    runner->mass_holds++;
+    sl_log_err(
+        runner->opts.log, SL_ERROR, "consumer.mass_failure",
+        "so many events of this batch fail alike that the fault is not theirs; nothing is given up, trying the batch again",
+        &example->why, sl_str("subsystem", runner->opts.subsystem),
+        sl_str("sqlstate", example->code), sl_text("event_type", example->envelope.type),
+        sl_int("failed", (int64_t)failed), sl_int("events", (int64_t)runner->count));
+    sl_series_add(
+        sl_metrics_series(runner->opts.metrics, SL_M_MASS_FAILURES, runner->opts.subsystem, NULL),
+        1);
+    wait_held(runner);
+}
+
+static void strike(const struct con_runner *runner, struct con_delivery *delivery)
+{
+    if (delivery->strikes++ == 0) {
+        delivery->first_strike = runner->passes;
+    }
 }
 
 /* While the link is down its coming up ends the wait (con_runner_pg_up), and the link's own line has said why. */
@@ -413,24 +605,50 @@ static void hold(struct con_runner *runner, const struct con_handler_error *erro
     enum sl_fault fault = sl_err_fault(&error->err);
     bool needs_human = fault == SL_FAULT_SETUP || fault == SL_FAULT_BUG;
     bool is_up = sl_pg_link_is_up(runner->opts.pg);
-    int64_t wait_ms = is_up ? sl_backoff_next_ms(&runner->backoff) : 0;
-    runner->tries = 0;
+    bool is_news = !runner->is_holding || is_up;
+    int64_t wait_ms = wait_held(runner);
     if (needs_human) {
         sl_log_err(runner->opts.log, SL_ERROR, "consumer.halted",
                    "an operator must act; nothing is lost, trying the batch again", &error->err,
                    sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
                    sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
-    } else if (!runner->is_holding || is_up) {
+    } else if (is_news) {
         sl_log_err(runner->opts.log, SL_WARN, "consumer.held",
                    "the batch cannot be applied now, keeping it", &error->err,
                    sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
                    sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
     }
+}
+
+static int64_t wait_held(struct con_runner *runner)
+{
+    bool is_up = sl_pg_link_is_up(runner->opts.pg);
+    int64_t wait_ms = is_up ? sl_backoff_next_ms(&runner->backoff) : 0;
     if (is_up) {
         sl_timer_arm(runner->timer, wait_ms);
     } else {
         sl_timer_disarm(runner->timer);
     }
+    runner->tries = 0;
+    runner->fruitless = 0;
     runner->is_holding = true;
+    runner->is_held = true;
     runner->must_prepare = true;
+    begin_search(runner);
+    return wait_ms;
+}
+
+/* A handler that acts outside may have done so for what is in this batch. */
+static bool is_to_regroup(const struct con_runner *runner)
+{
+    bool is_acting = runner->opts.handler->type->prepare != NULL;
+    bool has_room = runner->count < runner->opts.batch_max;
+    return runner->is_held && runner->holds > 0 && has_room && !is_acting && !runner->is_stopping;
+}
+
+/* What was held goes back among the waiting, so that the next batch may have those that arrived meanwhile: company tells who is at fault. */
+static void regroup(struct con_runner *runner)
+{
+    end_batch(runner);
+    runner->opts.on_finished(runner->opts.arg);
 }

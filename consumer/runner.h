@@ -3,7 +3,7 @@
  *
  * Happy path: decode every message, let the handler read and prepare them, apply the whole batch in one transaction, hand out the verdicts.
  * Failure modes, each decided by retry_decide: contention runs the same slice again; a guilty event is found by bisection and handed
- * out as failed while its neighbours are applied; a database that is away, or needs a human, holds the rest of the batch without deciding
+ * out as failed while its neighbours are applied; so many guilty events of one kind that the fault cannot be theirs (tally) hold the batch; a database that is away, or needs a human, holds the rest of the batch without deciding
  * anything, and runs it again when the link is up or after a backoff of at most CON_HOLD_WAIT_MS_MAX.
  * Refuses: the broker. What a verdict means for a delivery is the owner's.
  * Threads: one loop.

@@ -130,7 +130,6 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .metrics = worker->opts.metrics,
             .amqp = worker->opts.amqp,
             .subsystem = worker->opts.subsystem,
-            .policy = worker->opts.policy,
             .handler = &worker->handler,
             .attempts = worker->opts.attempts,
             .owner = worker->name,

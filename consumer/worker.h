@@ -13,7 +13,6 @@
 #define CONSUMER_WORKER_H
 
 #include "consumer/attempts.h"
-#include "consumer/fate.h"
 #include "shared/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
@@ -31,8 +30,7 @@ struct con_worker_opts {
     const char *service;
     const struct sl_subsystem *subsystem;
     struct con_attempts *attempts;
-    struct con_fate_policy policy; /* of the subsystem */
-    unsigned number;               /* from 0, among the workers of the subsystem */
+    unsigned number; /* from 0, among the workers of the subsystem */
 };
 
 struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_err *err) SL_MUST;

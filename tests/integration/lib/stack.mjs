@@ -188,6 +188,19 @@ export class Stack {
     return stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
   }
 
+  // Begins a transaction that holds what `sql` locks; resolves, when it is held, with a function that ends it.
+  async lock(sql) {
+    const psql = spawn('psql', [this.databaseUrl, '-qAtX', '-c', 'BEGIN', '-c', sql, '-c', '\\echo held', '-f', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => psql.on('exit', resolve));
+    let said = '';
+    psql.stdout.on('data', (part) => { said += part; });
+    await until('the lock is held', () => said.includes('held'));
+    return () => {
+      psql.stdin.end('ROLLBACK;\n');
+      return ended;
+    };
+  }
+
   async value(sql) {
     const rows = await this.query(sql);
     return rows.length === 0 ? null : rows[0][0];

@@ -83,3 +83,71 @@ CLAIM(bisect__the_largest_batch_fits_its_list)
     size_t last = 0;
     CU_ASSERT_TRUE(search(CON_BISECT_EVENTS_MAX, &last, 1, found, sizeof found) <= 33);
 }
+
+CLAIM(bisect__one_bad_row_of_a_thousand_takes_at_most_two_log_two_n_and_one_tries)
+{
+    unsigned most = 0;
+    for (size_t at = 0; at < 1000; at++) {
+        char found[64];
+        unsigned tries = search(1000, &at, 1, found, sizeof found);
+        most = tries > most ? tries : most;
+    }
+    CU_ASSERT_TRUE(most <= 20); /* 2 * log2(1000) + 1 = 20.9 */
+}
+
+CLAIM(bisect__a_suspect_is_tried_alone_and_then_the_rest)
+{
+    struct con_bisect bisect;
+    struct con_slice slice;
+    con_bisect_init(&bisect, 1000);
+    con_bisect_suspect(&bisect, 600);
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 600 && slice.count == 1);
+    CU_ASSERT_TRUE(con_bisect_failed(&bisect));
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 0 && slice.count == 600);
+    con_bisect_passed(&bisect);
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 601 && slice.count == 399);
+    con_bisect_passed(&bisect);
+    CU_ASSERT_FALSE(con_bisect_next(&bisect, &slice));
+}
+
+CLAIM(bisect__a_suspect_at_either_end_leaves_one_slice)
+{
+    struct con_bisect bisect;
+    struct con_slice slice;
+    con_bisect_init(&bisect, 3);
+    con_bisect_suspect(&bisect, 0);
+    con_bisect_passed(&bisect);
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 1 && slice.count == 2);
+    con_bisect_suspect(&bisect, 2);
+    con_bisect_passed(&bisect);
+    con_bisect_passed(&bisect);
+    CU_ASSERT_FALSE(con_bisect_next(&bisect, &slice));
+}
+
+CLAIM(bisect__what_is_put_off_comes_last_and_not_for_ever)
+{
+    struct con_bisect bisect;
+    struct con_slice slice;
+    con_bisect_init(&bisect, 4);
+    CU_ASSERT_FALSE(con_bisect_put_off(&bisect)); /* nothing else to try */
+    CU_ASSERT_FALSE(con_bisect_failed(&bisect));
+    CU_ASSERT_FALSE(con_bisect_failed(&bisect));
+    CU_ASSERT_TRUE(con_bisect_put_off(&bisect)); /* 0 */
+    con_bisect_passed(&bisect);                  /* 1 */
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 2 && slice.count == 2);
+    con_bisect_passed(&bisect);
+    CU_ASSERT_TRUE(con_bisect_next(&bisect, &slice));
+    CU_ASSERT_TRUE(slice.first == 0 && slice.count == 1);
+
+    con_bisect_init(&bisect, 2);
+    CU_ASSERT_FALSE(con_bisect_failed(&bisect));
+    for (unsigned i = 0; i < CON_BISECT_PUT_OFF_MAX; i++) {
+        CU_ASSERT_TRUE(con_bisect_put_off(&bisect));
+    }
+    CU_ASSERT_FALSE(con_bisect_put_off(&bisect));
+}

@@ -11,7 +11,7 @@
 #include "shared/digest.h"
 #include "tests/support/claims.h"
 
-#define EVENTS_MAX 8u
+#define EVENTS_MAX 40u
 
 /* The scripted link -------------------------------------------------------------------------------- */
 
@@ -25,7 +25,9 @@ static struct {
     void *arg;
     char sent[16];
     size_t step_count;
-    int64_t claimed; /* elements in the claim's arrays */
+    const char *detail; /* of a refusal */
+    char ids[2048];     /* of the claim */
+    int64_t claimed;    /* elements in the claim's arrays */
 } link_state;
 static char place_text[EVENTS_MAX + 1][8];
 
@@ -51,6 +53,13 @@ bool sl_pg_run(struct sl_pg_link *link, const struct sl_pg_step *steps, size_t c
     if (strcmp(word, "claim") == 0) { /* element count of a binary array: 4 bytes at 12 */
         const unsigned char *array = (const unsigned char *)steps[1].params[1].value.data;
         link_state.claimed = array[15];
+        const struct sl_span ids = steps[1].params[3].value;
+        size_t kept = ids.bytes < sizeof link_state.ids - 1 ? ids.bytes : sizeof link_state.ids - 1;
+        for (size_t i = 0; i < kept;
+             i++) { /* readable: lengths and zeroes between the ids become dots */
+            link_state.ids[i] = ids.data[i] >= ' ' ? ids.data[i] : '.';
+        }
+        link_state.ids[kept] = '\0';
     }
     link_state.step_count = count;
     link_state.on_done = on_done;
@@ -86,7 +95,7 @@ static void answer(const char *sqlstate, enum sl_code code, size_t new_rows)
     for (size_t i = 0; i < link_state.step_count; i++) {
         results[i] = &rows;
     }
-    struct sl_pg_error error = { 0 };
+    struct sl_pg_error error = { .detail = link_state.detail == NULL ? "" : link_state.detail };
     CU_ASSERT_PTR_NOT_NULL_FATAL(on_done);
     link_state.on_done = NULL;
     if (sqlstate != NULL) {
@@ -108,7 +117,7 @@ static struct con_runner *runner;
 static struct con_delivery deliveries[EVENTS_MAX];
 static struct con_delivery *list[EVENTS_MAX];
 static struct sl_buf bodies[EVENTS_MAX];
-static char trace[512]; /* what the owner was told */
+static char trace[4096]; /* what the owner was told */
 
 static void note(const char *text)
 {
@@ -300,12 +309,14 @@ static void begin_with(const struct con_handler *with, size_t count, size_t rubb
     CU_ASSERT_PTR_NOT_NULL_FATAL(runner);
     for (size_t i = 0; i < count; i++) {
         char id[16];
+        char body[48];
         snprintf(id, sizeof id, "evt_%zu", i + 1);
+        snprintf(body, sizeof body, "{\"id\":\"object-of-%zu\"}", i + 1);
         struct sl_envelope envelope = { .id = sl_span_of(id),
                                         .source = SL_SPAN_LITERAL("stripe"),
                                         .type = SL_SPAN_LITERAL("charge.succeeded"),
                                         .account = SL_SPAN_LITERAL(""),
-                                        .body = SL_SPAN_LITERAL("{}") };
+                                        .body = sl_span_of(body) };
         sl_buf_init(&bodies[i], 1024);
         CU_ASSERT_TRUE_FATAL(sl_envelope_encode(&envelope, &bodies[i], &err));
         deliveries[i] = (struct con_delivery){ .state = CON_DELIVERY_RUNNING, .tag = i + 1 };
@@ -415,17 +426,92 @@ CLAIM(runner__the_guilty_event_is_found_and_its_neighbours_are_applied)
     CU_ASSERT_EQUAL(link_state.claimed, 2); /* 1 2 */
     answer(NULL, SL_E_NONE, 2);
     answer(NULL, SL_E_NONE, 0);
-    CU_ASSERT_EQUAL(link_state.claimed, 2); /* 3 4 */
+    CU_ASSERT_EQUAL(link_state.claimed, 1); /* 3: the guilt is in 3 4, which is cut at once */
     answer("22003", SL_E_PG_PERMANENT, 0);
     answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_EQUAL(link_state.claimed, 1); /* 4 */
+    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored ");
+    answer(NULL, SL_E_NONE, 1);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored 4:ignored 3:failed(22003) finished ");
+    end();
+}
+
+/* A claim that holds event `guilty` (from 1) is refused, any other passes; until the runner sends nothing more. Returns the transactions. */
+static unsigned play(size_t guilty, const char *sqlstate, enum sl_code code);
+
+CLAIM(runner__the_event_that_the_server_points_at_is_tried_first)
+{
+    begin(4, 0);
+    link_state.detail = "Key (id)=(object-of-3) is not present";
+    answer("23503", SL_E_PG_ITEM, 0);
+    answer(NULL, SL_E_NONE, 0);
     CU_ASSERT_EQUAL(link_state.claimed, 1); /* 3 */
-    answer("22003", SL_E_PG_PERMANENT, 0);
+    answer("23503", SL_E_PG_ITEM, 0);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_EQUAL(link_state.claimed, 2); /* 1 2 */
+    answer(NULL, SL_E_NONE, 2);
     answer(NULL, SL_E_NONE, 0);
     CU_ASSERT_EQUAL(link_state.claimed, 1); /* 4 */
     answer(NULL, SL_E_NONE, 1);
     answer(NULL, SL_E_NONE, 0);
-    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored 3:failed(22003) 4:ignored finished ");
+    CU_ASSERT_STRING_EQUAL(trace, "1:ignored 2:ignored 4:ignored 3:failed(23503) finished ");
     end();
+}
+
+CLAIM(runner__a_batch_of_which_a_quarter_fails_alike_is_held_and_nothing_is_given_up)
+{
+    begin(EVENTS_MAX, 0);
+    while (!con_runner_is_holding(runner)) { /* whatever it tries is refused */
+        answer("23514", SL_E_PG_PERMANENT, 0);
+        answer(NULL, SL_E_NONE, 0);
+    }
+    CU_ASSERT_STRING_EQUAL(trace, "");
+    CU_ASSERT_TRUE(con_runner_is_busy(runner));
+    turn(300); /* the first backoff is at most 250 ms */
+    CU_ASSERT_EQUAL(link_state.claimed, EVENTS_MAX);
+    answer(NULL, SL_E_NONE, EVENTS_MAX);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_PTR_NULL(strstr(trace, "failed"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(trace, "finished"));
+    end();
+}
+
+CLAIM(runner__one_event_that_alone_looks_like_a_sick_database_is_found_by_its_neighbours)
+{
+    begin(4, 0);
+    /* Event 2 takes too much memory, alone or in company. */
+    answer("53200", SL_E_PG_SYSTEMIC, 0);
+    answer(NULL, SL_E_NONE, 0);
+    CU_ASSERT_TRUE(con_runner_is_holding(runner));
+    turn(300);
+    CU_ASSERT_STRING_EQUAL(trace, "finished "); /* back among the waiting, for more company */
+    CU_ASSERT_EQUAL(con_runner_start(runner, list, 4), 4);
+    turn(0);
+    play(2, "53200", SL_E_PG_SYSTEMIC);
+    CU_ASSERT_STRING_EQUAL(trace,
+                           "finished 1:ignored 3:ignored 4:ignored 2:failed(53200) finished ");
+    end();
+}
+
+/* The events of a claim, by their ids evt_N in its parameters. */
+static unsigned play(size_t guilty, const char *sqlstate, enum sl_code code)
+{
+    unsigned transactions = 0;
+    while (link_state.on_done != NULL) {
+        char id[16];
+        snprintf(id, sizeof id, "evt_%zu", guilty);
+        transactions++;
+        bool is_refused = strstr(link_state.ids, id) != NULL;
+        size_t claimed = (size_t)link_state.claimed;
+        answer(is_refused ? sqlstate : NULL, is_refused ? code : SL_E_NONE, claimed);
+        answer(NULL, SL_E_NONE, 0); /* rollback or commit */
+        for (int wait = 0; link_state.on_done == NULL && con_runner_is_busy(runner) && wait < 3;
+             wait++) {
+            turn(600);
+        }
+    }
+    return transactions;
 }
 
 CLAIM(runner__a_wrong_schema_holds_everything_and_tries_again)
