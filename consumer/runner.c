@@ -563,7 +563,8 @@ static bool blame(struct con_runner *runner, struct con_slice slice, size_t inde
 /* What may heal when others have passed is held a few times only, since those may be behind it in the queue. */
 static bool is_mass_failure(struct con_runner *runner, const struct con_event *event)
 {
-    bool is_item = event->why.code != SL_E_PG_PERMANENT;
+    bool is_item =
+        event->why.code == SL_E_PG_ITEM || sl_err_fault(&event->why) == SL_FAULT_TRANSIENT;
     char fingerprint[CON_FINGERPRINT_BYTES];
     con_fingerprint(sl_span_of(is_item ? "item" : "permanent"), sl_span_of(event->code),
                     event->envelope.type, sl_span_of(event->why.text), fingerprint);
