@@ -12,6 +12,7 @@
 #include "ops/log_level.h"
 #include "ops/manual.h"
 #include "ops/migrate.h"
+#include "ops/reconcile.h"
 #include "ops/sign.h"
 #include "ops/topology.h"
 #include "ops/trigger.h"
@@ -156,6 +157,11 @@ static const struct ops_command commands[] = {
       .example = "sluice dead export --status all >letters.ndjson\n"
                  "sluice dead export --fingerprint 1f0c… --out poison.ndjson",
       .run = ops_dead_export },
+    { .name = "reconcile stripe",
+      .purpose = "what Stripe sent against what was applied; publish only what is missing",
+      .usage = ops_reconcile_usage,
+      .example = "sluice reconcile stripe --since 6h\nsluice reconcile stripe --since 6h --yes",
+      .run = ops_reconcile },
     { .name = "ingest pause",
       .purpose = "keep webhooks out for a while: 503, and the senders come again",
       .usage = ops_ingest_pause_usage,

@@ -11,6 +11,7 @@ import { test, before, after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Sender, signature } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
+import { FakeStripe } from '../support/fake_stripe.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = (file) => readFileSync(path.join(root, file), 'utf8');
@@ -21,9 +22,11 @@ const body = '{"id":"evt_runbook","type":"x.runbook"}';
 const blanks = [["'t=…,v1=…'", () => `'${signature(stack.secret, body)}'`]];
 
 let stack;
+let stripe;
 
 before(async () => {
   stack = await Stack.start('runbooks');
+  stripe = await FakeStripe.start();
   const sender = new Sender(stack);
   assert.equal((await sender.signed(body)).status, 200);
   sender.close();
@@ -32,7 +35,10 @@ before(async () => {
   await setLettersAside();
   standInForTheBrokersHost();
 });
-after(() => stack?.stop());
+after(async () => {
+  await stripe?.stop();
+  await stack?.stop();
+});
 
 // Two letters whose events can be applied by now, so that what the pages do to dead letters can be done.
 async function setLettersAside() {
@@ -90,6 +96,8 @@ function perform(command) {
     : ['bash', ['-euo', 'pipefail', '-c', filled]];
   const env = {
     ...stack.environment,
+    STRIPE_API_BASE: stripe.url,
+    STRIPE_API_KEY: stripe.key,
     PATH: `${stack.dir}/bin:${process.env.SLUICE_BIN}:${process.env.PATH}`,
     SLUICE_PUBLISHER_URL: stack.url,
     SLUICE_CONSUMER_URL: `http://127.0.0.1:${stack.consumerPort}`,

@@ -1,0 +1,116 @@
+// reconcile - of 5,000 events that Stripe lists, the 37 that never arrived are found, exactly, and published; no other is.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { randomFrom, shuffled } from './lib/histories.mjs';
+import { Sender } from './lib/sender.mjs';
+import { Stack, until } from './lib/stack.mjs';
+import { FakeStripe } from '../support/fake_stripe.mjs';
+
+const EVENTS = 5000;
+const REMOVED = 37;
+const START = Math.floor(Date.now() / 1000) - 5 * 3600;
+const random = randomFrom(37);
+
+let stack;
+let stripe;
+const events = Array.from({ length: EVENTS }, (_, n) => ({
+  id: `evt_r${n}`, object: 'event', api_version: '2025-08-27.basil', type: n % 9 === 0 ? 'payout.paid' : 'customer.created', livemode: false,
+  created: START + Math.floor(n / 7), // same-second pages
+  data: { object: { id: `cus_r${n}`, object: n % 9 === 0 ? 'payout' : 'customer', created: START, email: `r${n}@example.com`, livemode: false, metadata: {} } },
+}));
+const removed = new Set(shuffled(events, random).slice(0, REMOVED).map((event) => event.id));
+
+function sluice(args, environment = {}) {
+  const env = { ...stack.environment, STRIPE_API_BASE: stripe.url, STRIPE_RESTRICTED_KEY: stripe.key, ...environment };
+  return new Promise((resolve) => {
+    execFile(`${process.env.SLUICE_BIN}/sluice`, ['reconcile', 'stripe', ...args], { env, timeout: 120000, maxBuffer: 64 << 20 }, (error, stdout, stderr) =>
+      resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
+  });
+}
+
+const applied = () => stack.value('SELECT count(*) FROM sluice_inbox');
+
+before(async () => {
+  stack = await Stack.start('reconcile');
+  stripe = await FakeStripe.start();
+  stripe.addEvents(events.map((event) => ({ ...event, delivered: !removed.has(event.id) })));
+  const sender = new Sender(stack, { connections: 64 });
+  const answers = await sender.sendAll(events.filter((event) => !removed.has(event.id)));
+  sender.close();
+  assert.deepEqual([...answers.values()].filter((status) => status !== 200), []);
+  await until('what arrived is applied', async () => (await applied()) === String(EVENTS - REMOVED), 120000);
+});
+after(async () => {
+  await stripe?.stop();
+  await stack?.stop();
+});
+
+test('a look finds exactly the missing ones and changes nothing', async () => {
+  const { status, stdout, stderr } = await sluice(['--since', '6h', '--limit', '100', '-o', 'json']);
+  assert.equal(status, 1, stderr);
+  const found = JSON.parse(stdout);
+  assert.deepEqual(new Set(found.map((row) => row.event)), removed);
+  assert.ok(found.every((row) => row.state === 'missing'));
+  assert.match(stderr, /5000 listed by Stripe: 4963 applied, 0 dead letters, 37 missing, 0 published/);
+  assert.equal(await applied(), String(EVENTS - REMOVED));
+  assert.ok(stripe.requests.every((request) => request.method === 'GET'));
+});
+
+test('what Stripe says it could not deliver is the same list, and short to read', async () => {
+  const before = stripe.requests.length;
+  const { status, stdout } = await sluice(['--since', '6h', '--window', '6h', '--undelivered', '--limit', '100', '-o', 'json']);
+  assert.equal(status, 1);
+  assert.deepEqual(new Set(JSON.parse(stdout).map((row) => row.event)), removed);
+  assert.equal(stripe.requests.length - before, 1);
+});
+
+test('--dry-run wins over --yes', async () => {
+  const { status } = await sluice(['--since', '6h', '--yes', '--dry-run']);
+  assert.equal(status, 1);
+  assert.equal(await applied(), String(EVENTS - REMOVED));
+});
+
+test('a slow, limited and failing Stripe is waited for', async () => {
+  stripe.fail({ path: '/v1/events', status: 429, times: 1, retryAfter: 1 });
+  stripe.fail({ path: '/v1/events', status: 500, times: 1 });
+  stripe.fail({ path: '/v1/events', status: 0, times: 1 });
+  stripe.fail({ path: '/v1/events', status: 200, times: 1, delayMs: 300 });
+  const { status, stderr } = await sluice(['--since', '6h', '--window', '6h', '--undelivered']);
+  assert.equal(status, 1, stderr);
+});
+
+test('--yes publishes them, each is applied once, and nothing is missing after', async () => {
+  const fingerprint = await stack.value(`SELECT count(*) FROM billing_customer`);
+  const { status, stderr } = await sluice(['--since', '6h', '--yes', '--rate', '500']);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /37 missing, 37 published/);
+  await until('the missing are applied', async () => (await applied()) === String(EVENTS));
+  const stored = (await stack.query("SELECT event_id FROM sluice_inbox ORDER BY received_at DESC LIMIT 37")).map(([id]) => id);
+  assert.deepEqual(new Set(stored), removed);
+  const customers = events.filter((event) => event.type === 'customer.created').length;
+  assert.equal(await stack.value('SELECT count(*) FROM billing_customer'), String(customers));
+  assert.notEqual(fingerprint, String(customers));
+  const again = await sluice(['--since', '6h']);
+  assert.equal(again.status, 0, again.stderr);
+  assert.match(again.stderr, /5000 applied, 0 dead letters, 0 missing/);
+});
+
+test('an event that became a dead letter is not missing', async () => {
+  await stack.query(`INSERT INTO sluice_dead_letter (subsystem, event_id, type, reason, error_class, envelope, body_sha256)
+                     SELECT 'billing', event_id, type, 'permanent', 'permanent', '', sha256(event_id::bytea) FROM sluice_inbox WHERE event_id = 'evt_r0'`);
+  await stack.query("DELETE FROM sluice_inbox WHERE event_id = 'evt_r0'");
+  const { status, stdout } = await sluice(['--since', '6h', '-o', 'json']);
+  assert.equal(status, 0);
+  assert.deepEqual(JSON.parse(stdout).map((row) => [row.event, row.state]), [['evt_r0', 'dead letter']]);
+});
+
+test('mistakes say what to do', async () => {
+  assert.match((await sluice([])).stderr, /--since/);
+  assert.match((await sluice(['--since', 'yesterday'])).stderr, /2026-01-31T14:00:00Z, or how long ago such as 2h/);
+  assert.match((await sluice(['--since', '6h'], { STRIPE_RESTRICTED_KEY: '' })).stderr, /STRIPE_RESTRICTED_KEY/);
+  const wrong = await sluice(['--since', '6h'], { STRIPE_RESTRICTED_KEY: 'rk_test_wrongwrongwrong' });
+  assert.match(wrong.stderr, /401.*check the key/);
+  assert.ok(!wrong.stderr.includes('wrongwrongwrong'), 'the key is not printed');
+  assert.match((await sluice(['--since', '40d', '--until', '39d'])).stderr, /30 days/);
+});
