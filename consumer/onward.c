@@ -231,8 +231,8 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)
 {
-    (void)link;
+    (void)is_blocked;
     struct con_onward *onward = arg;
-    con_watch_blocked(&onward->watch, is_blocked, reason);
+    con_watch_blocked(&onward->watch, sl_amqp_link_state(link), reason);
     con_onward_send(onward);
 }

@@ -37,11 +37,14 @@ void con_watch_down(struct con_watch *watch, const struct sl_err *why, int64_t w
                sl_int("wait_ms", wait_ms));
 }
 
-void con_watch_blocked(struct con_watch *watch, bool is_blocked, struct sl_span reason)
+void con_watch_blocked(struct con_watch *watch, enum sl_amqp_state state, struct sl_span reason)
 {
     sl_series_set(sl_metrics_series(watch->metrics, SL_M_BROKER_BLOCKED, watch->name, NULL),
-                  is_blocked ? 1 : 0);
-    if (is_blocked) {
+                  state == SL_AMQP_BLOCKED ? 1 : 0);
+    if (state == SL_AMQP_STALLED) {
+        sl_warn(watch->log, "broker.stalled", "the broker owes a confirm, waiting",
+                sl_str("link", watch->name), sl_text("reason", reason));
+    } else if (state == SL_AMQP_BLOCKED) {
         sl_warn(watch->log, "broker.blocked", "the broker takes no messages for now, waiting",
                 sl_str("link", watch->name), sl_text("reason", reason));
     } else {

@@ -231,6 +231,9 @@ static void tell_people(const struct finding *finding)
         ops_verify_header_example(&finding->source->scheme, example);
         printf("%s looks like this: %s\n", finding->source->scheme.header, example);
         return;
+    case SL_SIGNATURE_UNCHECKED:
+        printf("not known: there was no memory to compute the signature; try again.\n");
+        return;
     case SL_SIGNATURE_MISMATCH:
         printf("not valid (mismatch): %s of %s %s this signature over these %zu bytes.\n",
                finding->secret_count == 1 ? "the secret" : "none of the secrets", finding->origin,

@@ -19,11 +19,12 @@ void pub_broker_signs_init(struct pub_broker_signs *signs, struct sl_log *log,
 }
 
 void pub_broker_signs_show(struct pub_broker_signs *signs, enum sl_amqp_state link,
-                           enum pub_outage outage)
+                           enum pub_outage outage, bool is_confirming)
 {
-    sl_series_set(signs->up, link == SL_AMQP_UP || link == SL_AMQP_BLOCKED ? 1 : 0);
+    bool is_open = link == SL_AMQP_UP || link == SL_AMQP_BLOCKED || link == SL_AMQP_STALLED;
+    sl_series_set(signs->up, is_open ? 1 : 0);
     sl_series_set(signs->blocked, link == SL_AMQP_BLOCKED ? 1 : 0);
-    sl_series_set(signs->degraded, link == SL_AMQP_UP ? 0 : 1);
+    sl_series_set(signs->degraded, is_confirming ? 0 : 1);
     for (int i = 0; i < PUB_OUTAGES; i++) {
         sl_series_set(signs->outages[i], i == (int)outage ? 1 : 0);
     }
@@ -50,6 +51,13 @@ void pub_broker_signs_blocked(struct pub_broker_signs *signs, struct sl_span rea
 {
     sl_warn(signs->log, "broker.blocked",
             "the broker takes no publishes (alarm); events go the way of the degraded policy",
+            sl_text("reason", reason));
+}
+
+void pub_broker_signs_stalled(struct pub_broker_signs *signs, struct sl_span reason)
+{
+    sl_warn(signs->log, "broker.stalled",
+            "the broker owes a confirm; events go the way of the degraded policy",
             sl_text("reason", reason));
 }
 

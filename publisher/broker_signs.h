@@ -26,13 +26,14 @@ void pub_broker_signs_init(struct pub_broker_signs *signs, struct sl_log *log,
                            struct sl_metrics *metrics);
 /* The gauges. */
 void pub_broker_signs_show(struct pub_broker_signs *signs, enum sl_amqp_state link,
-                           enum pub_outage outage);
+                           enum pub_outage outage, bool is_confirming);
 
 /* The lines. away_ms: how long the outage was that has ended, or is now; 0: there was none. */
 void pub_broker_signs_up(struct pub_broker_signs *signs, int64_t away_ms);
 void pub_broker_signs_down(struct pub_broker_signs *signs, const struct sl_err *why,
                            int64_t wait_ms);
 void pub_broker_signs_blocked(struct pub_broker_signs *signs, struct sl_span reason);
+void pub_broker_signs_stalled(struct pub_broker_signs *signs, struct sl_span reason);
 void pub_broker_signs_unblocked(struct pub_broker_signs *signs, int64_t away_ms);
 void pub_broker_signs_degraded(struct pub_broker_signs *signs, int64_t away_ms);
 

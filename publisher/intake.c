@@ -16,6 +16,8 @@
 /* Requests waiting for a confirm or an fsync; at 2 s and 12,000/s a healthy broker never gets near. */
 #define WAITING_MAX      4096u
 #define ANSWER_BYTES_MAX 1024u
+/* So long after the last nack or return the broker does not count as confirming, although it is connected. */
+#define REFUSING_MS 3000
 /* The journal keeps it with the event; today every event is Stripe's. */
 #define PROVIDER_STRIPE 1u
 
@@ -30,6 +32,7 @@ struct pub_intake {
     struct pub_broker *broker;   /* NULL while the intake is being closed */
     struct pub_replay *replay;   /* NULL without a journal, and while the intake is being closed */
     struct sl_timer *late_timer; /* armed while requests wait */
+    struct sl_timer *refusing;   /* armed: the broker refused a publish a moment ago */
     bool is_draining;
     struct sl_series *inflight;
     struct sl_series *confirm_seconds;
@@ -52,6 +55,8 @@ static void on_replay_ready(void *arg);
 static bool can_take(const struct pub_intake *intake);
 static struct pub_means look_for_means(const struct pub_intake *intake);
 static void show_broker(struct pub_intake *intake);
+static bool is_confirming(const struct pub_intake *intake);
+static void on_refusing_over(void *arg);
 static enum sl_amqp_state broker_state(const struct pub_intake *intake);
 static enum pub_outage outage(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
@@ -82,7 +87,8 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
     };
     sl_buf_init(&intake->answer, ANSWER_BYTES_MAX);
     intake->late_timer = sl_timer_new(opts->loop, on_late, intake);
-    if (intake->late_timer == NULL) {
+    intake->refusing = sl_timer_new(opts->loop, on_refusing_over, intake);
+    if (intake->late_timer == NULL || intake->refusing == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for the intake");
         return NULL;
     }
@@ -193,6 +199,7 @@ void pub_intake_free(struct pub_intake *intake)
         }
     }
     sl_timer_free(intake->late_timer);
+    sl_timer_free(intake->refusing);
     pub_pending_done(&intake->pending);
     pub_wrap_done(&intake->wrap);
     sl_buf_done(&intake->answer);
@@ -228,9 +235,12 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)
 {
-    (void)link;
     struct pub_intake *intake = arg;
     show_broker(intake);
+    if (is_blocked && sl_amqp_link_state(link) == SL_AMQP_STALLED) {
+        pub_broker_signs_stalled(&intake->signs, reason);
+        return;
+    }
     if (is_blocked) {
         pub_broker_signs_blocked(&intake->signs, reason);
         return;
@@ -248,7 +258,19 @@ static void on_degraded(void *arg)
 
 static void show_broker(struct pub_intake *intake)
 {
-    pub_broker_signs_show(&intake->signs, broker_state(intake), outage(intake));
+    pub_broker_signs_show(&intake->signs, broker_state(intake), outage(intake),
+                          is_confirming(intake));
+}
+
+/* The link is up, and what was published lately was taken. */
+static bool is_confirming(const struct pub_intake *intake)
+{
+    return broker_state(intake) == SL_AMQP_UP && !sl_timer_is_armed(intake->refusing);
+}
+
+static void on_refusing_over(void *arg)
+{
+    show_broker(arg);
 }
 
 /* The journal closes after the link, and may still ask. */
@@ -367,6 +389,10 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
     sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_PUBLISH,
                                     sl_publish_outcome_name(outcome), NULL),
                   1);
+    if (outcome == SL_PUBLISH_NACKED || outcome == SL_PUBLISH_RETURNED) {
+        sl_timer_arm(intake->refusing, REFUSING_MS);
+        show_broker(intake);
+    }
     if (cookie >= PUB_REPLAY_COOKIE) {
         pub_replay_settled(intake->replay, cookie, outcome);
         return;
@@ -533,10 +559,9 @@ void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer)
 
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state)
 {
-    bool is_confirming = broker_state(intake) == SL_AMQP_UP;
     *out_state = (struct pub_intake_state){
         .has_tried = sl_amqp_link_has_tried(pub_broker_link(intake->broker)),
-        .is_confirming = is_confirming,
+        .is_confirming = is_confirming(intake),
         .can_take = can_take(intake),
         .outage = outage(intake),
         .is_changing_broker = pub_broker_is_changing(intake->broker),

@@ -53,7 +53,7 @@ void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
 
 struct pub_intake_state {
     bool has_tried;                  /* the first attempt to reach the broker is over */
-    bool is_confirming;              /* the broker takes publishes */
+    bool is_confirming;              /* the broker takes publishes, and has refused none lately */
     bool can_take;                   /* by broker, journal or drop log: not everything is refused */
     enum pub_outage outage;          /* how far the broker's absence has come */
     bool is_changing_broker;         /* another one is about to take over */

@@ -2,7 +2,7 @@
  * outage - how far the broker's absence has come, as a table.
  *
  *     up        events are confirmed
- *     blocked   connected, but a memory or disk alarm keeps publishes out
+ *     blocked   connected, but a memory or disk alarm keeps publishes out, or the broker owes confirms past their deadline
  *     waiting   the link was lost, or has never been; it is tried again
  *     degraded  waiting for longer than SLUICE_DEGRADED_AFTER: people are told
  *

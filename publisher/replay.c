@@ -3,11 +3,16 @@
 #include <stdlib.h>
 
 #include "publisher/wrap.h"
+#include "shared/backoff.h"
 #include "shared/clock.h"
+#include "shared/digest.h"
 
 #define TICK_MS       20
 #define TAKE_MAX      32u  /* at a time: live traffic gets its turn in between */
 #define LIVE_BUSY_MAX 256u /* so many live requests waiting: not now */
+/* Pauses while queues refuse: a probe costs little, and an operator who has made room should not wait long. */
+#define REFUSED_BASE_MS 200
+#define REFUSED_CAP_MS  10000
 
 struct flying {
     uint64_t seq;
@@ -21,9 +26,11 @@ struct pub_replay {
     struct sl_timer *timer;
     struct flying flying[PUB_REPLAY_WINDOW];
     size_t flying_count;
-    int64_t allowance_us; /* of the rate: an event costs 1 s / rate */
-    int64_t asked_us;     /* when the allowance was last brought up to date; 0: idle */
-    int64_t run_count;    /* confirmed since the journal was last empty */
+    int64_t allowance_us;      /* of the rate: an event costs 1 s / rate */
+    int64_t asked_us;          /* when the allowance was last brought up to date; 0: idle */
+    int64_t run_count;         /* confirmed since the journal was last empty */
+    struct sl_backoff backoff; /* of queues that refuse */
+    int64_t resume_ms;         /* nothing is sent before this; 0: at once */
     struct sl_series *events;
     struct sl_series *bytes;
     struct sl_series *oldest;
@@ -36,6 +43,8 @@ static void show(struct pub_replay *replay);
 static size_t allowed(struct pub_replay *replay);
 static bool send_one(struct pub_replay *replay, const struct sl_journal_record *record);
 static size_t free_slot(const struct pub_replay *replay);
+static void hold_back(struct pub_replay *replay);
+static void tell_when_done(struct pub_replay *replay);
 
 struct pub_replay *pub_replay_new(const struct pub_replay_opts *opts, struct sl_err *err)
 {
@@ -50,6 +59,12 @@ struct pub_replay *pub_replay_new(const struct pub_replay_opts *opts, struct sl_
     replay->oldest = sl_metrics_series(opts->metrics, SL_M_JOURNAL_OLDEST, NULL, NULL);
     replay->usable = sl_metrics_series(opts->metrics, SL_M_JOURNAL_USABLE, NULL, NULL);
     replay->replayed = sl_metrics_series(opts->metrics, SL_M_JOURNAL_REPLAYED, NULL, NULL);
+    replay->backoff = (struct sl_backoff){ .base_ms = REFUSED_BASE_MS, .cap_ms = REFUSED_CAP_MS };
+    if (!sl_random_bytes(&replay->backoff.rng, sizeof replay->backoff.rng)) {
+        sl_fail(err, SL_E_IO, "no random numbers from the kernel");
+        return NULL;
+    }
+    replay->backoff.rng |= 1;
     replay->timer = sl_timer_new(opts->loop, on_timer, replay);
     if (replay->timer == NULL || !pub_wrap_init(&replay->wrap, SL_EVENT_BODY_BYTES_MAX, err)) {
         sl_fail(err, SL_E_MEMORY, "no memory for the replay");
@@ -105,6 +120,12 @@ static void on_timer(void *arg)
     show(replay);
     if (replay->link == NULL || sl_amqp_link_state(replay->link) != SL_AMQP_UP) {
         replay->asked_us = 0; /* woken again when the link is up */
+        return;
+    }
+    int64_t pause_ms = replay->resume_ms - sl_clock_mono_ms();
+    if (pause_ms > 0) {
+        replay->asked_us = 0;
+        sl_timer_arm(replay->timer, pause_ms);
         return;
     }
     if (replay->opts.live(replay->opts.arg) < LIVE_BUSY_MAX) {
@@ -187,16 +208,34 @@ void pub_replay_settled(struct pub_replay *replay, uint64_t cookie, enum sl_publ
         sl_journal_ack(replay->opts.journal, seq);
         sl_series_add(replay->replayed, 1);
         replay->run_count++;
+        sl_backoff_reset(&replay->backoff);
+        replay->resume_ms = 0;
         break;
     case SL_PUBLISH_RETURNED:
     case SL_PUBLISH_NACKED:
-        sl_journal_fail(replay->opts.journal, seq);
+        sl_journal_defer(replay->opts.journal, seq);
+        hold_back(replay);
         break;
     case SL_PUBLISH_TIMEOUT:
     case SL_PUBLISH_LOST:
         sl_journal_put_back(replay->opts.journal, seq);
         break;
     }
+    tell_when_done(replay);
+    show(replay);
+}
+
+/* Once for all that were refused together. */
+static void hold_back(struct pub_replay *replay)
+{
+    int64_t now_ms = sl_clock_mono_ms();
+    if (replay->resume_ms <= now_ms) {
+        replay->resume_ms = now_ms + sl_backoff_next_ms(&replay->backoff);
+    }
+}
+
+static void tell_when_done(struct pub_replay *replay)
+{
     struct sl_journal_stats stats = { 0 };
     sl_journal_read_stats(replay->opts.journal, &stats);
     if (stats.pending == 0 && replay->run_count > 0) {
@@ -205,5 +244,4 @@ void pub_replay_settled(struct pub_replay *replay, uint64_t cookie, enum sl_publ
                 sl_int("events", replay->run_count));
         replay->run_count = 0;
     }
-    show(replay);
 }

@@ -20,6 +20,9 @@ bool pub_webhook_admit(const struct pub_source *source, const struct pub_webhook
         .tolerance_s = source->tolerance_s,
     };
     *out_verdict = sl_stripe_verify(&check, webhook->signature, webhook->body, NULL);
+    if (*out_verdict == SL_SIGNATURE_UNCHECKED) {
+        return refuse(PUB_UNAVAILABLE, out_answer); /* it may be authentic: never a 4xx */
+    }
     if (*out_verdict != SL_SIGNATURE_VALID) {
         return refuse(PUB_NOT_AUTHENTIC, out_answer);
     }

@@ -33,6 +33,8 @@ static int64_t next_pause_ms(struct sl_amqp_link *link, bool was_open, const str
 static void on_attempt_timer(void *arg);
 static void on_beat_timer(void *arg);
 static void on_confirm_timer(void *arg);
+static void look_for_overdue(struct sl_amqp_link *link, int64_t now_ms);
+static void tell_stalled(struct sl_amqp_link *link, enum sl_link_event event, const char *reason);
 static void on_declare_timer(void *arg);
 static void on_resume_timer(void *arg);
 
@@ -45,6 +47,8 @@ const char *sl_amqp_state_name(enum sl_amqp_state state)
         return "up";
     case SL_AMQP_BLOCKED:
         return "blocked";
+    case SL_AMQP_STALLED:
+        return "stalled";
     case SL_AMQP_WAITING:
         return "waiting";
     }
@@ -206,7 +210,8 @@ void sl_link_leave(struct sl_amqp_link *link)
 
 bool sl_link_is_open(const struct sl_amqp_link *link)
 {
-    return link->bev != NULL && (link->phase == SL_LINK_UP || link->phase == SL_LINK_BLOCKED);
+    return link->bev != NULL && (link->phase == SL_LINK_UP || link->phase == SL_LINK_BLOCKED ||
+                                 link->phase == SL_LINK_STALLED);
 }
 
 bool sl_link_is_reading(const struct sl_amqp_link *link)
@@ -249,6 +254,8 @@ static void act(struct sl_amqp_link *link, const struct sl_link_rule *rule)
         return;
     case SL_LINK_DO_ANNOUNCE_BLOCKED: /* the frame's handler tells, it knows the reason */
     case SL_LINK_DO_ANNOUNCE_UNBLOCKED:
+    case SL_LINK_DO_ANNOUNCE_STALLED: /* tell_stalled does it */
+    case SL_LINK_DO_ANNOUNCE_CAUGHT_UP:
     case SL_LINK_DO_BACK_OFF: /* sl_link_fail does it, it knows the error */
     case SL_LINK_DO_NOTHING:
         return;
@@ -318,6 +325,7 @@ static void disconnect(struct sl_amqp_link *link)
         bufferevent_free(link->bev);
         link->bev = NULL;
     }
+    link->refused_since_ms = 0;
     sl_dial_free(SL_TAKE(link->dial));
     struct sl_timer *timers[] = { link->beat_timer, link->confirm_timer, link->declare_timer,
                                   link->resume_timer };
@@ -377,10 +385,12 @@ static void on_confirm_timer(void *arg)
     struct sl_amqp_link *link = arg;
     int64_t now_ms = sl_clock_mono_ms();
     sl_link_enter(link);
+    look_for_overdue(link, now_ms); /* first, so that the link is not UP to whoever is told next */
     sl_confirms_expire(link->confirms, now_ms, sl_link_settled, link);
     int64_t next_ms = sl_confirms_next_deadline_ms(link->confirms);
     int64_t oldest_ms = sl_confirms_oldest_deadline_ms(link->confirms);
-    if (link->phase == SL_LINK_UP && oldest_ms >= 0 && now_ms - oldest_ms >= CONFIRM_STALL_MS) {
+    if (link->phase == SL_LINK_STALLED && oldest_ms >= 0 &&
+        now_ms - oldest_ms >= CONFIRM_STALL_MS) {
         struct sl_err err = { 0 };
         sl_fail(&err, SL_E_AMQP_CLOSED, "a publish has had no confirm for %lld ms",
                 (long long)(now_ms - oldest_ms + link->opts.confirm_ms));
@@ -393,6 +403,35 @@ static void on_confirm_timer(void *arg)
         sl_timer_arm(link->confirm_timer, CONFIRM_TICK_MS_STALL);
     }
     sl_link_leave(link);
+}
+
+static void look_for_overdue(struct sl_amqp_link *link, int64_t now_ms)
+{
+    int64_t oldest_ms = sl_confirms_oldest_deadline_ms(link->confirms);
+    if (sl_link_is_open(link) && oldest_ms >= 0 && oldest_ms <= now_ms) {
+        tell_stalled(link, SL_LINK_EV_OVERDUE, "no confirm within the deadline");
+    }
+}
+
+void sl_link_look_for_caught_up(struct sl_amqp_link *link)
+{
+    if (link->bev == NULL || link->phase != SL_LINK_STALLED) {
+        return; /* a callback may have ended it */
+    }
+    int64_t oldest_ms = sl_confirms_oldest_deadline_ms(link->confirms);
+    if (oldest_ms < 0 || oldest_ms > sl_clock_mono_ms()) {
+        tell_stalled(link, SL_LINK_EV_CAUGHT_UP, "");
+    }
+}
+
+static void tell_stalled(struct sl_amqp_link *link, enum sl_link_event event, const char *reason)
+{
+    enum sl_link_phase before = link->phase;
+    sl_link_happened(link, event);
+    if (link->phase != before && !link->is_freed && link->opts.on_blocked != NULL) {
+        link->opts.on_blocked(link, event == SL_LINK_EV_OVERDUE, sl_span_of(reason),
+                              link->opts.arg);
+    }
 }
 
 static void on_declare_timer(void *arg)

@@ -25,6 +25,7 @@ enum sl_amqp_state {
     SL_AMQP_CONNECTING, /* first attempt not over yet, or an attempt is running */
     SL_AMQP_UP,         /* channel open */
     SL_AMQP_BLOCKED,    /* channel open, but the broker told us not to publish */
+    SL_AMQP_STALLED,    /* channel open, but the broker owes a confirm past its deadline */
     SL_AMQP_WAITING,    /* backing off until the next attempt */
 };
 const char *sl_amqp_state_name(enum sl_amqp_state state);
@@ -83,6 +84,10 @@ struct sl_amqp_link_opts {
     /* Also after a failed attempt; wait_ms is the pause before the next one. */
     void (*on_down)(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                     void *arg);
+    /*
+     * BLOCKED or STALLED begins, or ends with UP; sl_amqp_link_state says which it is. A link that is stalled becomes UP when nothing is owed any
+     * more, and is given up for another connection when that takes too long.
+     */
     void (*on_blocked)(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason,
                        void *arg);
     void (*on_settled)(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
@@ -108,7 +113,7 @@ size_t sl_amqp_link_inflight(const struct sl_amqp_link *link);
 
 /*
  * Sends persistent + mandatory. True: on_settled will be called exactly once with cookie (only when confirms are on). False: nothing was sent
- * (SL_E_AMQP_NOT_UP while not UP or blocked, SL_E_LIMIT at publishes_max or for oversized fields).
+ * (SL_E_AMQP_NOT_UP while not UP, SL_E_LIMIT at publishes_max or for oversized fields).
  */
 bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *message,
                      uint64_t cookie, struct sl_err *err) SL_MUST;

@@ -101,8 +101,7 @@ static void explain(const struct sl_amqp_link *link, short what, int error, stru
     const struct sl_amqp_host *host = &link->opts.url->hosts[link->host_index];
     const char *reason = link->tls != NULL ? sl_tls_reason(link->bev) : NULL;
     if (reason != NULL) {
-        sl_fail(err, SL_E_AMQP_UNREACHABLE, "%s:%u: TLS: %s", host->name, (unsigned)host->port,
-                reason);
+        sl_fail(err, SL_E_AMQP_TLS, "%s:%u: TLS: %s", host->name, (unsigned)host->port, reason);
     } else if ((what & BEV_EVENT_EOF) != 0 || error == 0) {
         sl_fail(err, SL_E_AMQP_CLOSED, "%s:%u: the broker ended the connection (%s)", host->name,
                 (unsigned)host->port, sl_link_phase_doing(link->phase));

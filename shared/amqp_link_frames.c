@@ -2,8 +2,10 @@
 #include <event2/bufferevent.h>
 
 #include "shared/amqp_link_parts.h"
+#include "shared/clock.h"
 
-#define REASON_BYTES_MAX 200 /* of the broker's own words in an error */
+#define REASON_BYTES_MAX 200   /* of the broker's own words in an error */
+#define REFUSED_MS_MAX   20000 /* nothing but nacks for so long: try another connection */
 
 static void on_frame(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
 static void on_start(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
@@ -11,6 +13,7 @@ static void on_tune(struct sl_amqp_link *link, const struct sl_wire_frame *frame
 static void on_close(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason);
 static void on_answer(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
+static void look_for_refusal(struct sl_amqp_link *link, bool is_nack);
 static void on_returned(struct sl_amqp_link *link);
 static void on_delivered(struct sl_amqp_link *link);
 static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag);
@@ -219,6 +222,32 @@ static void on_answer(struct sl_amqp_link *link, const struct sl_wire_frame *fra
     }
     if (!sl_confirms_answer(link->confirms, frame->settle.tag, frame->settle.multiple,
                             frame->kind == SL_WIRE_ACK, sl_link_settled, link, &err)) {
+        sl_link_fail(link, &err);
+        return;
+    }
+    sl_link_look_for_caught_up(link);
+    look_for_refusal(link, frame->kind == SL_WIRE_NACK);
+}
+
+/*
+ * A channel of RabbitMQ 3.10 that was told of a full queue goes on refusing when the limit is taken away: only a new channel finds out. Another
+ * node, where there are several, may be better off too.
+ */
+static void look_for_refusal(struct sl_amqp_link *link, bool is_nack)
+{
+    int64_t now_ms = sl_clock_mono_ms();
+    if (!sl_link_is_open(link)) {
+        return; /* a callback may have ended it */
+    }
+    if (!is_nack) {
+        link->refused_since_ms = 0;
+    } else if (link->refused_since_ms == 0) {
+        link->refused_since_ms = now_ms;
+    } else if (now_ms - link->refused_since_ms >= REFUSED_MS_MAX) {
+        struct sl_err err = { 0 };
+        sl_fail(&err, SL_E_AMQP_CLOSED,
+                "the broker has refused every publish for %lld ms: trying another connection",
+                (long long)(now_ms - link->refused_since_ms));
         sl_link_fail(link, &err);
     }
 }

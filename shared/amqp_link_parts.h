@@ -49,7 +49,8 @@ struct sl_amqp_link {
     struct sl_timer *declare_timer;
     struct sl_timer *resume_timer; /* the owner's pause is over */
     int64_t heartbeat_ms;
-    int64_t received_at_ms; /* last byte */
+    int64_t received_at_ms;   /* last byte */
+    int64_t refused_since_ms; /* first nack since the last ack of this connection; 0: none */
     int64_t sent_at_ms;
 
     struct {
@@ -68,7 +69,7 @@ void sl_link_leave(struct sl_amqp_link *link);
 void sl_link_happened(struct sl_amqp_link *link, enum sl_link_event event);
 /* Ends the connection for this reason; nothing happens when it has ended already. */
 void sl_link_fail(struct sl_amqp_link *link, const struct sl_err *why);
-bool sl_link_is_open(const struct sl_amqp_link *link); /* UP or BLOCKED */
+bool sl_link_is_open(const struct sl_amqp_link *link); /* UP, BLOCKED or STALLED */
 /* The owner has not paused it. */
 bool sl_link_is_reading(const struct sl_amqp_link *link);
 
@@ -87,6 +88,8 @@ void sl_link_flush(struct sl_amqp_link *link);
 /* The pending declaration ends; err NULL is success. */
 void sl_link_declared(struct sl_amqp_link *link, const struct sl_amqp_declared *declared,
                       const struct sl_err *err);
+/* Nothing is overdue any more: publishing goes on. */
+void sl_link_look_for_caught_up(struct sl_amqp_link *link);
 /* Visitor of the confirm window. */
 void sl_link_settled(void *arg, uint64_t cookie, enum sl_publish_outcome outcome);
 

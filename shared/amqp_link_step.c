@@ -25,6 +25,19 @@ static const struct sl_link_rule rules[] = {
     { SL_LINK_BLOCKED, SL_LINK_EV_UNBLOCKED, SL_LINK_UP, SL_LINK_DO_ANNOUNCE_UNBLOCKED,
       "broker takes publishes" },
 
+    { SL_LINK_UP, SL_LINK_EV_OVERDUE, SL_LINK_STALLED, SL_LINK_DO_ANNOUNCE_STALLED,
+      "a confirm is overdue" },
+    { SL_LINK_BLOCKED, SL_LINK_EV_OVERDUE, SL_LINK_BLOCKED, SL_LINK_DO_NOTHING,
+      "still refuses publishes" },
+    { SL_LINK_STALLED, SL_LINK_EV_OVERDUE, SL_LINK_STALLED, SL_LINK_DO_NOTHING,
+      "a confirm is still overdue" },
+    { SL_LINK_STALLED, SL_LINK_EV_CAUGHT_UP, SL_LINK_UP, SL_LINK_DO_ANNOUNCE_CAUGHT_UP,
+      "every overdue publish was answered" },
+    { SL_LINK_STALLED, SL_LINK_EV_BLOCKED, SL_LINK_BLOCKED, SL_LINK_DO_ANNOUNCE_BLOCKED,
+      "broker refuses publishes" },
+    { SL_LINK_STALLED, SL_LINK_EV_UNBLOCKED, SL_LINK_STALLED, SL_LINK_DO_NOTHING,
+      "was not blocked" },
+
     { SL_LINK_DIALING, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "not reachable" },
     { SL_LINK_GREETING, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "no greeting" },
     { SL_LINK_LOGIN, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "login failed" },
@@ -36,6 +49,7 @@ static const struct sl_link_rule rules[] = {
       "confirms not granted" },
     { SL_LINK_UP, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "connection lost" },
     { SL_LINK_BLOCKED, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "connection lost" },
+    { SL_LINK_STALLED, SL_LINK_EV_FAILED, SL_LINK_WAITING, SL_LINK_DO_BACK_OFF, "connection lost" },
 };
 
 const struct sl_link_rule *sl_link_step(enum sl_link_phase phase, enum sl_link_event event)
@@ -75,6 +89,8 @@ const char *sl_link_phase_doing(enum sl_link_phase phase)
         return "up";
     case SL_LINK_BLOCKED:
         return "blocked by the broker";
+    case SL_LINK_STALLED:
+        return "waiting for an overdue confirm";
     case SL_LINK_WAITING:
         return "waiting for the next attempt";
     }
@@ -88,6 +104,8 @@ enum sl_amqp_state sl_link_phase_state(enum sl_link_phase phase)
         return SL_AMQP_UP;
     case SL_LINK_BLOCKED:
         return SL_AMQP_BLOCKED;
+    case SL_LINK_STALLED:
+        return SL_AMQP_STALLED;
     case SL_LINK_WAITING:
         return SL_AMQP_WAITING;
     case SL_LINK_NEW:

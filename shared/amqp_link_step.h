@@ -25,6 +25,7 @@ enum sl_link_phase {
     SL_LINK_SELECTING, /* waits for confirm.select-ok */
     SL_LINK_UP,
     SL_LINK_BLOCKED,
+    SL_LINK_STALLED, /* a publish has had no confirm within its deadline */
     SL_LINK_WAITING, /* until the next attempt */
 };
 
@@ -38,7 +39,9 @@ enum sl_link_event {
     SL_LINK_EV_READY,      /* channel open, nothing more to ask for */
     SL_LINK_EV_BLOCKED,
     SL_LINK_EV_UNBLOCKED,
-    SL_LINK_EV_FAILED, /* error, deadline, silence, close: the connection is gone */
+    SL_LINK_EV_OVERDUE,   /* the oldest publish is past its deadline */
+    SL_LINK_EV_CAUGHT_UP, /* no publish is any more */
+    SL_LINK_EV_FAILED,    /* error, deadline, silence, close: the connection is gone */
 };
 
 enum sl_link_action {
@@ -52,6 +55,8 @@ enum sl_link_action {
     SL_LINK_DO_ANNOUNCE_UP,
     SL_LINK_DO_ANNOUNCE_BLOCKED,
     SL_LINK_DO_ANNOUNCE_UNBLOCKED,
+    SL_LINK_DO_ANNOUNCE_STALLED,
+    SL_LINK_DO_ANNOUNCE_CAUGHT_UP,
     SL_LINK_DO_BACK_OFF, /* settle what is in flight, tell the owner, arm the next attempt */
 };
 

@@ -194,6 +194,11 @@ void sl_journal_fail(struct sl_journal *journal, uint64_t seq)
     sl_journal_reader_fail(journal->reader, seq);
 }
 
+void sl_journal_defer(struct sl_journal *journal, uint64_t seq)
+{
+    sl_journal_reader_defer(journal->reader, seq);
+}
+
 void sl_journal_put_back(struct sl_journal *journal, uint64_t seq)
 {
     sl_journal_reader_put_back(journal->reader, seq);

@@ -74,15 +74,17 @@ bool sl_journal_append(struct sl_journal *journal, struct sl_span payload, uint1
                        uint64_t received_ns, uint64_t cookie, struct sl_err *err) SL_MUST;
 
 /*
- * Up to `max` events to replay, oldest first, payloads borrowed until each is settled by exactly one of ack, fail and put_back. At most
+ * Up to `max` events to replay, oldest first, payloads borrowed until each is settled by exactly one of ack, fail, defer and put_back. At most
  * SL_JOURNAL_TAKEN_MAX (journal_reader.h) are out at a time. Reading goes on in the background: the first take of a replay gets none.
  */
 size_t sl_journal_take(struct sl_journal *journal, struct sl_journal_record *out_records,
                        size_t max) SL_MUST;
 /* Confirmed and not returned. */
 void sl_journal_ack(struct sl_journal *journal, uint64_t seq);
-/* This event was refused: once more later, behind the others; after tries_max it goes to poison/. */
+/* This event was refused for what it is: once more later, behind the others; after tries_max it goes to poison/. */
 void sl_journal_fail(struct sl_journal *journal, uint64_t seq);
+/* It was refused for the state of its queues: once more later, behind the others, however often. */
+void sl_journal_defer(struct sl_journal *journal, uint64_t seq);
 /* The broker went away meanwhile: as if it had not been taken. */
 void sl_journal_put_back(struct sl_journal *journal, uint64_t seq);
 

@@ -200,6 +200,14 @@ void sl_journal_reader_fail(struct sl_journal_reader *reader, uint64_t seq)
     pthread_mutex_unlock(&reader->store->lock);
 }
 
+void sl_journal_reader_defer(struct sl_journal_reader *reader, uint64_t seq)
+{
+    struct loaded *event = give_back(reader, seq);
+    pthread_mutex_lock(&reader->store->lock);
+    append(&reader->ready, event);
+    pthread_mutex_unlock(&reader->store->lock);
+}
+
 void sl_journal_reader_put_back(struct sl_journal_reader *reader, uint64_t seq)
 {
     struct loaded *event = give_back(reader, seq);

@@ -7,7 +7,7 @@
  * Failure modes: an event that failed too often goes to poison/ and counts as resolved; a segment that cannot be read is left for ten seconds
  * while the others go on; what cannot be noted or removed is tried again, and a crash before it only brings events twice.
  * Refuses: deciding when to replay, how fast, and what a failure is: that is the caller's.
- * Threads: take, ack, fail and put_back belong to the loop; the rest is the thread's.
+ * Threads: take, ack, fail, defer and put_back belong to the loop; the rest is the thread's.
  */
 #ifndef SHARED_JOURNAL_READER_H
 #define SHARED_JOURNAL_READER_H
@@ -35,15 +35,17 @@ struct sl_journal_reader *sl_journal_reader_new(const struct sl_journal_reader_o
 void sl_journal_reader_free(struct sl_journal_reader *reader);
 
 /*
- * Up to `max` events, oldest first, each to be settled with ack, fail or put_back; payloads are borrowed until then. Fewer than asked
+ * Up to `max` events, oldest first, each to be settled with ack, fail, defer or put_back; payloads are borrowed until then. Fewer than asked
  * for: more may come, and sl_journal_reader_has_news says so once.
  */
 size_t sl_journal_reader_take(struct sl_journal_reader *reader,
                               struct sl_journal_record *out_records, size_t max) SL_MUST;
 /* Confirmed, and not returned: never offered again. */
 void sl_journal_reader_ack(struct sl_journal_reader *reader, uint64_t seq);
-/* This event was refused (nack, returned, too large): offered again behind the others, or moved to poison/. */
+/* This event was refused for what it is (unreadable, too large): offered again behind the others, or moved to poison/. */
 void sl_journal_reader_fail(struct sl_journal_reader *reader, uint64_t seq);
+/* Refused for the state its queues are in (nacked, returned): offered again behind the others, and this was no try. */
+void sl_journal_reader_defer(struct sl_journal_reader *reader, uint64_t seq);
 /* Nothing was learnt about it (the broker went away): offered again first, and this was no try. */
 void sl_journal_reader_put_back(struct sl_journal_reader *reader, uint64_t seq);
 

@@ -71,8 +71,9 @@ static bool decode(enum sl_signature_encoding encoding, struct sl_span text,
 static bool is_id(struct sl_span id);
 static size_t gather(const struct sl_scheme *scheme, const struct sl_signed *what,
                      struct sl_span out_parts[SL_SCHEME_PARTS_MAX]);
-static bool match_any(const struct sl_stripe_check *check, const struct sl_span *parts,
-                      size_t part_count, const struct candidates *candidates, size_t *out_key);
+static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
+                                           const struct sl_span *parts, size_t part_count,
+                                           const struct candidates *candidates, size_t *out_key);
 static bool decode_secret(struct sl_span secret, uint8_t out_key[KEY_BYTES_MAX], size_t *out_bytes);
 
 bool sl_scheme_preset(struct sl_span name, struct sl_scheme *out)
@@ -178,8 +179,9 @@ enum sl_signature_verdict sl_scheme_verify(const struct sl_scheme *scheme,
     struct sl_span parts[SL_SCHEME_PARTS_MAX];
     size_t key = 0;
     size_t part_count = gather(scheme, what, parts);
-    if (!match_any(check, parts, part_count, &candidates, &key)) {
-        return SL_SIGNATURE_MISMATCH;
+    enum sl_signature_verdict verdict = match_any(check, parts, part_count, &candidates, &key);
+    if (verdict != SL_SIGNATURE_VALID) {
+        return verdict;
     }
     if (check->now_s - time_s > check->tolerance_s) {
         return SL_SIGNATURE_STALE;
@@ -278,13 +280,16 @@ static size_t gather(const struct sl_scheme *scheme, const struct sl_signed *wha
 }
 
 /* Every key against every candidate: how long it takes says nothing about which one was right. */
-static bool match_any(const struct sl_stripe_check *check, const struct sl_span *parts,
-                      size_t part_count, const struct candidates *candidates, size_t *out_key)
+static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
+                                           const struct sl_span *parts, size_t part_count,
+                                           const struct candidates *candidates, size_t *out_key)
 {
     bool is_found = false;
+    bool is_checked = true;
     for (size_t i = 0; i < check->key_count; i++) {
         uint8_t mac[SL_SHA256_BYTES];
         if (!sl_hmac_sha256(check->keys[i], parts, part_count, mac)) {
+            is_checked = false;
             continue;
         }
         for (size_t j = 0; j < candidates->count; j++) {
@@ -294,7 +299,9 @@ static bool match_any(const struct sl_stripe_check *check, const struct sl_span 
             }
         }
     }
-    return is_found;
+    return is_found     ? SL_SIGNATURE_VALID
+           : is_checked ? SL_SIGNATURE_MISMATCH
+                        : SL_SIGNATURE_UNCHECKED;
 }
 
 bool sl_scheme_sign(const struct sl_scheme *scheme, struct sl_hmac_key *key, int64_t at_s,

@@ -24,8 +24,9 @@ struct parsed {
 
 static bool parse_header(struct sl_span header, struct parsed *parsed);
 static bool parse_entry(struct sl_span entry, struct parsed *parsed);
-static bool match_any(const struct sl_stripe_check *check, const struct parsed *parsed,
-                      struct sl_span body, size_t *out_key);
+static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
+                                           const struct parsed *parsed, struct sl_span body,
+                                           size_t *out_key);
 static size_t count_distinct(struct sl_span bytes);
 
 const char *sl_signature_verdict_name(enum sl_signature_verdict verdict)
@@ -43,6 +44,8 @@ const char *sl_signature_verdict_name(enum sl_signature_verdict verdict)
         return "stale";
     case SL_SIGNATURE_FUTURE:
         return "future";
+    case SL_SIGNATURE_UNCHECKED:
+        return "unchecked";
     }
     return "malformed";
 }
@@ -60,8 +63,9 @@ enum sl_signature_verdict sl_stripe_verify(const struct sl_stripe_check *check,
         return SL_SIGNATURE_MALFORMED;
     }
     size_t key = 0;
-    if (!match_any(check, &parsed, body, &key)) {
-        return SL_SIGNATURE_MISMATCH;
+    enum sl_signature_verdict verdict = match_any(check, &parsed, body, &key);
+    if (verdict != SL_SIGNATURE_VALID) {
+        return verdict;
     }
     if (check->now_s - parsed.time_s > check->tolerance_s) {
         return SL_SIGNATURE_STALE;
@@ -119,14 +123,17 @@ static bool parse_entry(struct sl_span entry, struct parsed *parsed)
 }
 
 /* Every secret against every candidate: how long it takes says nothing about which one was right. */
-static bool match_any(const struct sl_stripe_check *check, const struct parsed *parsed,
-                      struct sl_span body, size_t *out_key)
+static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
+                                           const struct parsed *parsed, struct sl_span body,
+                                           size_t *out_key)
 {
     const struct sl_span parts[] = { parsed->time, SL_SPAN_LITERAL("."), body };
     bool is_found = false;
+    bool is_checked = true;
     for (size_t i = 0; i < check->key_count; i++) {
         uint8_t mac[SL_SHA256_BYTES];
         if (!sl_hmac_sha256(check->keys[i], parts, SL_COUNT(parts), mac)) {
+            is_checked = false;
             continue;
         }
         for (size_t j = 0; j < parsed->candidate_count; j++) {
@@ -136,7 +143,9 @@ static bool match_any(const struct sl_stripe_check *check, const struct parsed *
             }
         }
     }
-    return is_found;
+    return is_found     ? SL_SIGNATURE_VALID
+           : is_checked ? SL_SIGNATURE_MISMATCH
+                        : SL_SIGNATURE_UNCHECKED;
 }
 
 bool sl_stripe_sign(struct sl_hmac_key *key, int64_t at_s, struct sl_span body,

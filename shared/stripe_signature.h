@@ -22,9 +22,10 @@ enum sl_signature_verdict {
     SL_SIGNATURE_MISMATCH,  /* no secret gives any of the signatures */
     SL_SIGNATURE_STALE,     /* authentic, but older than the tolerance */
     SL_SIGNATURE_FUTURE,    /* authentic, but from further ahead than the tolerance */
+    SL_SIGNATURE_UNCHECKED, /* there was no memory to compute it: nothing is known about the request */
 };
 
-/* Stable word for logs and metrics: "valid", "missing", "malformed", "mismatch", "stale", "future". */
+/* Stable word for logs and metrics: "valid", "missing", "malformed", "mismatch", "stale", "future", "unchecked". */
 const char *sl_signature_verdict_name(enum sl_signature_verdict verdict);
 
 struct sl_stripe_check {

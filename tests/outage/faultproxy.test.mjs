@@ -148,6 +148,18 @@ test('drop-down delivers to the target and keeps its answer', async () => {
   client.close();
 });
 
+test('forget swallows on what is open, and new connections work', async () => {
+  const client = await Client.open();
+  await proxy.tell('forget');
+  client.socket.write('x');
+  const late = await Client.open();
+  late.socket.write('y');
+  assert.ok((await late.receive(1)) !== undefined);
+  assert.equal(await client.receive(1, 200), undefined);
+  late.close();
+  client.close();
+});
+
 test('freeze keeps everything until it is cleared', async () => {
   const client = await Client.open();
   await proxy.tell('freeze');

@@ -13,6 +13,7 @@
  *     limit-down BYTES           close a connection after so many bytes to the client
  *     blackhole                  accept and swallow, both ways: nothing arrives, nobody is told
  *     drop-up | drop-down        swallow one way only
+ *     forget                     swallow both ways on the connections that are open now; new ones work
  *     freeze                     stop reading: the peers' windows fill, as before a stopped process
  *     reset                      RST every open connection, once
  *     reset-every MS             RST each connection so long after it was opened, and all open ones now
@@ -90,7 +91,8 @@ struct session {
     struct bufferevent *ends[DIRECTIONS]; /* the client, the target */
     struct flow flows[DIRECTIONS];
     struct sl_timer *reset_timer;
-    bool is_closing; /* as soon as everything is written */
+    bool is_closing;   /* as soon as everything is written */
+    bool is_forgotten; /* everything is swallowed */
 };
 
 struct proxy {
@@ -119,6 +121,7 @@ static void on_written(struct bufferevent *bev, void *arg);
 static void on_end(struct bufferevent *bev, short what, void *arg);
 static void on_flow_timer(void *arg);
 static void on_reset_timer(void *arg);
+static bool swallows(const struct flow *flow);
 static void pump(struct flow *flow);
 static void pass_end_on(struct flow *flow);
 static size_t allowance(const struct flow *flow, size_t wanted);
@@ -289,7 +292,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
     const struct toxics *toxics = &flow->session->proxy->toxics;
     struct evbuffer *input = bufferevent_get_input(bev);
     size_t bytes = evbuffer_get_length(input);
-    if (toxics->swallows[flow->direction]) {
+    if (swallows(flow)) {
         flow->has_lost = true;
         evbuffer_drain(input, bytes);
         return;
@@ -324,6 +327,12 @@ static void on_flow_timer(void *arg)
 }
 
 /* The callback of an end; what waits to be written to it is the other direction's flow. */
+static bool swallows(const struct flow *flow)
+{
+    const struct session *session = flow->session;
+    return session->is_forgotten || session->proxy->toxics.swallows[flow->direction];
+}
+
 static void on_written(struct bufferevent *bev, void *arg)
 {
     (void)bev;
@@ -422,7 +431,7 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
                    sizeof(int));
         return;
     }
-    if (flow->session->proxy->toxics.swallows[flow->direction]) {
+    if (swallows(flow)) {
         flow->has_lost = true; /* nobody is told */
         flow->is_at_end = true;
         return;
@@ -494,6 +503,16 @@ static const char *set_drop_down(struct proxy *proxy, int64_t first, int64_t sec
     (void)first;
     (void)second;
     proxy->toxics.swallows[DOWN] = true;
+    return NULL;
+}
+
+static const char *forget(struct proxy *proxy, int64_t first, int64_t second)
+{
+    (void)first;
+    (void)second;
+    for (struct session *session = proxy->sessions; session != NULL; session = session->next) {
+        session->is_forgotten = true;
+    }
     return NULL;
 }
 
@@ -594,6 +613,7 @@ static const struct {
     { "blackhole", 0, 0, set_blackhole },
     { "drop-up", 0, 0, set_drop_up },
     { "drop-down", 0, 0, set_drop_down },
+    { "forget", 0, 0, forget },
     { "freeze", 0, 0, set_freeze },
     { "reset", 0, 0, reset_now },
     { "reset-every", 1, 1, set_reset_every },

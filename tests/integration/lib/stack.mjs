@@ -51,10 +51,10 @@ export async function freePort() {
 }
 
 export class Stack {
-  // subsystems: text of a subsystems file; sql: run after the migrations; environment: of every program.
-  static async start(name, { publisher = {}, consumer = {}, withPublisher = true, withConsumer = true, subsystems, sql, environment = {} } = {}) {
+  // subsystems: text of a subsystems file; sql: run after the migrations; environment: of every program; servers: other addresses than the shared ones.
+  static async start(name, { publisher = {}, consumer = {}, withPublisher = true, withConsumer = true, subsystems, sql, environment = {}, servers: others = {} } = {}) {
     const stack = new Stack();
-    const servers = serverAddresses();
+    const servers = { ...serverAddresses(), ...others };
     stack.servers = servers;
     stack.name = `${name}_${process.pid}`;
     stack.dir = mkdtempSync(path.join(tmpdir(), `sluice-test-${name}-`));
@@ -85,6 +85,7 @@ export class Stack {
     await stack.sluice('migrate', 'up');
     if (sql !== undefined) await stack.query(sql);
     await stack.sluice('topology', 'apply');
+    stack.publisherWrapper = []; // must end in exec, so that the process is the publisher
     stack.publisherEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.metricsPort}`, ...publisher };
     stack.consumerEnvironment = { SLUICE_METRICS_LISTEN: `127.0.0.1:${stack.consumerPort}`, ...consumer };
     if (withPublisher) await stack.startPublisher();
@@ -129,7 +130,7 @@ export class Stack {
 
   // Without waiting for it.
   spawnPublisher() {
-    this.publisher = this.spawn('sluice-publisher', this.publisherEnvironment);
+    this.publisher = this.spawn('sluice-publisher', this.publisherEnvironment, this.publisherWrapper);
   }
 
   async startPublisher() {

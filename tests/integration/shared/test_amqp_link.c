@@ -773,7 +773,7 @@ CLAIM(amqp_link__tls_works_with_a_trusted_certificate_and_only_for_its_name)
     use_tls(&world, "127.0.0.1"); /* the certificate is for the name only */
     start(&world);
     CU_ASSERT(reach(&world, is_down_once, PATIENCE_MS));
-    CU_ASSERT(world.why.code == SL_E_AMQP_UNREACHABLE);
+    CU_ASSERT(world.why.code == SL_E_AMQP_TLS);
     CU_ASSERT(strstr(world.why.text, "mismatch") != NULL);
     world_done(&world);
 

@@ -14,12 +14,12 @@ const RETRY_PAUSE_MS = 500;
 const FOREIGN_KEY = 'whsec_the_key_of_somebody_else_entirely';
 
 export class Load {
-  constructor(stack, { rate = 400, seed = 1, retry = true } = {}) {
+  constructor(stack, { rate = 400, seed = 1, retry = true, connections = IN_FLIGHT_MAX } = {}) {
     this.stack = stack;
     this.rate = rate;
     this.seed = seed;
     this.retry = retry;
-    this.sender = new Sender(stack, { connections: IN_FLIGHT_MAX });
+    this.sender = new Sender(stack, { connections });
     this.events = new Map(); // id -> {body, statuses: [], ...}; authentic only
     this.forged = new Set(); // ids that must never be found anywhere
     this.expected = []; // rows of whole stories

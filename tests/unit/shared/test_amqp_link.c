@@ -33,6 +33,8 @@ struct world {
     int ups;
     int downs;
     int blocked;
+    int stalled;
+    int caught_up; /* the loop ends with it */
     int delivered;
     int settled;
     enum sl_publish_outcome outcome;
@@ -40,6 +42,7 @@ struct world {
     int64_t pause_ms;
     int publish_when_up;
     bool pause_at_delivery;
+    bool answers_when_stalled;
     int downs_wanted;
     int ups_wanted;
 };
@@ -109,11 +112,38 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
     stop_when_done(world);
 }
 
+static void on_stalled(struct world *world, struct sl_amqp_link *link);
+
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)
 {
     struct world *world = arg;
-    (void)link;
     world->blocked += is_blocked && sl_span_is(reason, "low on memory");
+    if (sl_amqp_link_state(link) == SL_AMQP_STALLED) {
+        on_stalled(world, link);
+    } else if (!is_blocked && world->stalled > 0) {
+        CU_ASSERT(sl_amqp_link_state(link) == SL_AMQP_UP);
+        world->caught_up++;
+        sl_loop_stop(world->loop);
+    }
+}
+
+/* What the owner sees of a stalled link; then the broker gives the answer it owes. */
+static void on_stalled(struct world *world, struct sl_amqp_link *link)
+{
+    struct sl_buf answer;
+    struct sl_err err = { 0 };
+    const struct sl_amqp_message message = { .exchange = "x",
+                                             .routing_key = SL_SPAN_LITERAL("k"),
+                                             .message_id = SL_SPAN_LITERAL("evt_2") };
+    world->stalled++;
+    CU_ASSERT_FALSE(sl_amqp_publish(link, &message, 77, &err));
+    CU_ASSERT_EQUAL(err.code, SL_E_AMQP_NOT_UP);
+    sl_buf_init(&answer, 1024);
+    put_settle(&answer, true, 2, true);
+    if (world->answers_when_stalled) {
+        bufferevent_write(world->peers[0], answer.data, answer.used_bytes);
+    }
+    sl_buf_done(&answer);
 }
 
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
@@ -447,6 +477,24 @@ CLAIM(amqp_link__a_confirm_that_never_comes_is_a_timeout_and_the_link_stays)
     CU_ASSERT(world.settled == 2);
     CU_ASSERT(world.outcome == SL_PUBLISH_TIMEOUT);
     CU_ASSERT(strstr(world.why.text, "silent") != NULL);
+    world_done(&world);
+}
+
+CLAIM(amqp_link__an_overdue_confirm_stalls_the_link_until_it_comes)
+{
+    struct world world;
+    world_init(&world);
+    put_handshake(&world.script, 131072);
+    world.publish_when_up = 2;
+    world.opts.confirm_ms = 30;
+    world.answers_when_stalled = true;
+    world_run(&world);
+    CU_ASSERT_EQUAL(world.stalled, 1);
+    CU_ASSERT_EQUAL(world.caught_up, 1);
+    CU_ASSERT_EQUAL(world.downs, 0);
+    CU_ASSERT_EQUAL(world.settled, 2);
+    CU_ASSERT(world.outcome == SL_PUBLISH_TIMEOUT); /* once, and the late answer changes nothing */
+    CU_ASSERT(sl_amqp_link_state(world.link) == SL_AMQP_UP);
     world_done(&world);
 }
 

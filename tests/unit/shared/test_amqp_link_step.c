@@ -49,6 +49,21 @@ CLAIM(link_step__blocked_and_back_then_lost_then_again)
     CU_ASSERT_EQUAL(tell(SL_LINK_UP, events, actions), SL_LINK_WAITING);
 }
 
+CLAIM(link_step__an_overdue_confirm_stalls_until_caught_up_and_an_alarm_comes_first)
+{
+    static const int events[] = { SL_LINK_EV_OVERDUE,   SL_LINK_EV_OVERDUE,
+                                  SL_LINK_EV_CAUGHT_UP, SL_LINK_EV_OVERDUE,
+                                  SL_LINK_EV_BLOCKED,   SL_LINK_EV_OVERDUE,
+                                  SL_LINK_EV_UNBLOCKED, SL_LINK_EV_OVERDUE,
+                                  SL_LINK_EV_FAILED,    -1 };
+    static const int actions[] = {
+        SL_LINK_DO_ANNOUNCE_STALLED,   SL_LINK_DO_NOTHING,          SL_LINK_DO_ANNOUNCE_CAUGHT_UP,
+        SL_LINK_DO_ANNOUNCE_STALLED,   SL_LINK_DO_ANNOUNCE_BLOCKED, SL_LINK_DO_NOTHING,
+        SL_LINK_DO_ANNOUNCE_UNBLOCKED, SL_LINK_DO_ANNOUNCE_STALLED, SL_LINK_DO_BACK_OFF
+    };
+    CU_ASSERT_EQUAL(tell(SL_LINK_UP, events, actions), SL_LINK_WAITING);
+}
+
 CLAIM(link_step__every_connected_phase_can_fail_and_no_pair_stands_twice)
 {
     size_t count = 0;
@@ -76,12 +91,13 @@ CLAIM(link_step__what_comes_out_of_turn_is_not_in_the_table)
     CU_ASSERT(sl_link_step(SL_LINK_WAITING, SL_LINK_EV_FAILED) == NULL);
 }
 
-CLAIM(link_step__owners_see_four_states)
+CLAIM(link_step__owners_see_five_states)
 {
     CU_ASSERT(sl_link_phase_state(SL_LINK_NEW) == SL_AMQP_CONNECTING);
     CU_ASSERT(sl_link_phase_state(SL_LINK_SELECTING) == SL_AMQP_CONNECTING);
     CU_ASSERT(sl_link_phase_state(SL_LINK_UP) == SL_AMQP_UP);
     CU_ASSERT(sl_link_phase_state(SL_LINK_BLOCKED) == SL_AMQP_BLOCKED);
+    CU_ASSERT(sl_link_phase_state(SL_LINK_STALLED) == SL_AMQP_STALLED);
     CU_ASSERT(sl_link_phase_state(SL_LINK_WAITING) == SL_AMQP_WAITING);
 }
 

@@ -210,6 +210,64 @@ CLAIM(journal__an_event_that_keeps_failing_goes_to_poison_and_does_not_hold_up_t
     rig_done(&rig);
 }
 
+/* An hour forward, then a year back, over restarts: numbers and names go on, and so does the order. */
+CLAIM(journal__order_is_by_number_whatever_the_clock_says)
+{
+    static const uint64_t clocks_s[] = { 1800000000u, 1800003600u, 1768464000u, 1u };
+    struct rig rig;
+    rig_init(&rig);
+    uint64_t sent = 0;
+    for (size_t i = 0; i < SL_COUNT(clocks_s); i++) {
+        CU_ASSERT_FATAL(rig_open(&rig));
+        for (int n = 0; n < 3; n++, sent++) {
+            CU_ASSERT_FATAL(sl_journal_append(rig.journal, sl_span_make(&sent, sizeof sent), 7,
+                                              clocks_s[i] * 1000000000u, sent, &rig.err));
+        }
+        rig_close(&rig);
+    }
+    CU_ASSERT_FATAL(rig_open(&rig));
+    CU_ASSERT_EQUAL(rig_stats(&rig).pending, sent);
+    for (uint64_t expected = 0; expected < sent; expected++) {
+        struct sl_journal_record record = { 0 };
+        uint64_t number = UINT64_MAX;
+        RIG_UNTIL(&rig, sl_journal_take(rig.journal, &record, 1) == 1);
+        memcpy(&number, record.payload.data, sizeof number);
+        CU_ASSERT_EQUAL(number, expected);
+        CU_ASSERT_EQUAL(record.received_ns, clocks_s[expected / 3] * 1000000000u);
+        sl_journal_ack(rig.journal, record.seq);
+    }
+    rig_done(&rig);
+}
+
+CLAIM(journal__what_is_deferred_comes_behind_the_others_and_was_no_try)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig.tries_max = 1;
+    CU_ASSERT_FATAL(rig_open(&rig));
+    rig_fill(&rig, 6);
+    struct sl_journal_record record = { 0 };
+    struct sl_journal_record all[6];
+    size_t got = 0;
+    while (got < 6) { /* so that all are loaded */
+        got += sl_journal_take(rig.journal, all + got, 6 - got);
+        rig_turn(&rig);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        sl_journal_put_back(rig.journal, all[i].seq);
+    }
+    uint64_t last_seq = 0;
+    for (int round = 0; round < 60; round++) {
+        RIG_UNTIL(&rig, sl_journal_take(rig.journal, &record, 1) == 1);
+        CU_ASSERT_EQUAL(record.seq, last_seq % 6 + 1);
+        last_seq = record.seq;
+        sl_journal_defer(rig.journal, record.seq);
+    }
+    rig_check_replay(&rig);
+    CU_ASSERT_EQUAL(rig_stats(&rig).totals.poisoned, 0);
+    rig_done(&rig);
+}
+
 CLAIM(journal__what_is_put_back_comes_again_first_and_was_no_try)
 {
     struct rig rig;
