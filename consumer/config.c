@@ -18,7 +18,8 @@ static void check_database(struct con_config *config, struct sl_buf *mistakes);
 static void load_subsystems(struct con_config *config, const struct con_options *options,
                             struct sl_buf *mistakes);
 static void set_defaults(struct con_config *config);
-static void check_handlers(const struct con_config *config, struct sl_buf *mistakes);
+static void read_targets(struct con_config *config, const struct sl_conf_source *source,
+                         struct sl_buf *mistakes);
 static void choose(struct con_config *config, const char *name, struct sl_buf *mistakes);
 
 bool con_config_read(struct con_config *config, const struct con_options *options,
@@ -32,6 +33,7 @@ bool con_config_read(struct con_config *config, const struct con_options *option
     check_amqp(config, &mistakes);
     check_database(config, &mistakes);
     load_subsystems(config, options, &mistakes);
+    read_targets(config, &source, &mistakes);
     return sl_conf_verdict(&mistakes, err);
 }
 
@@ -68,20 +70,17 @@ static void load_subsystems(struct con_config *config, const struct con_options 
             config->chosen[config->chosen_count++] = &config->described.items[i];
         }
     }
-    check_handlers(config, mistakes);
     if (config->chosen_count == 0 && config->described.count > 0 && options->name_count == 0) {
         sl_buf_append_text(mistakes, "SLUICE_SUBSYSTEMS: no subsystem is enabled; enable one or "
                                      "name it as an argument\n");
     }
 }
 
-static void check_handlers(const struct con_config *config, struct sl_buf *mistakes)
+static void read_targets(struct con_config *config, const struct sl_conf_source *source,
+                         struct sl_buf *mistakes)
 {
     for (size_t i = 0; i < config->chosen_count; i++) {
-        if (config->chosen[i]->handler == SL_HANDLER_HTTP) {
-            sl_buf_printf(mistakes, "[%s] handler: %s cannot be run by this version yet\n",
-                          config->chosen[i]->name, sl_handler_name(config->chosen[i]->handler));
-        }
+        con_target_read(&config->targets[i], config->chosen[i], source, mistakes);
     }
 }
 
@@ -132,6 +131,9 @@ int con_config_log_level(char *const *environment)
 void con_config_done(struct con_config *config)
 {
     sl_amqp_url_done(&config->amqp);
+    for (size_t i = 0; i < config->chosen_count; i++) {
+        con_target_done(&config->targets[i]);
+    }
     sl_subsystems_done(&config->described);
     sl_conf_done(keys, SL_COUNT(keys), config);
 }

@@ -8,6 +8,7 @@
 #define CONSUMER_CONFIG_H
 
 #include "consumer/options.h"
+#include "consumer/targets.h"
 #include "shared/amqp_url.h"
 #include "shared/conf.h"
 #include "shared/subsystems.h"
@@ -18,6 +19,7 @@ struct con_config {
     struct sl_amqp_url amqp;
     struct sl_subsystems described;
     const struct sl_subsystem *chosen[SL_SUBSYSTEMS_MAX]; /* those to run; point into described */
+    struct con_target targets[SL_SUBSYSTEMS_MAX];         /* of chosen, by index */
     size_t chosen_count;
 };
 #undef SL_CONF

@@ -1,6 +1,7 @@
 #include "consumer/handler.h"
 
 #include "consumer/billing_handler.h"
+#include "consumer/http_handler.h"
 #include "consumer/sql_handler.h"
 
 bool con_handler_init(struct con_handler *handler, const struct con_handler_opts *opts,
@@ -12,10 +13,9 @@ bool con_handler_init(struct con_handler *handler, const struct con_handler_opts
     case SL_HANDLER_SQL:
         return con_sql_handler_init(handler, opts->subsystem, err);
     case SL_HANDLER_HTTP:
-        break;
+        return con_http_handler_init(handler, opts, err);
     }
-    return sl_fail(err, SL_E_CONFIG, "handler %s cannot be run by this version yet",
-                   sl_handler_name(opts->subsystem->handler));
+    return sl_fail(err, SL_E_BUG, "there is no such handler");
 }
 
 void con_handler_done(struct con_handler *handler)

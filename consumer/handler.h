@@ -21,6 +21,7 @@
 
 #include "consumer/event.h"
 #include "consumer/statements.h"
+#include "consumer/targets.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
@@ -73,6 +74,7 @@ struct con_handler_opts {
     struct sl_log *log;
     struct sl_metrics *metrics;
     const struct sl_subsystem *subsystem;
+    const struct con_target *target; /* of the subsystem */
 };
 
 /* The one that the subsystem names. */

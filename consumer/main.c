@@ -14,6 +14,7 @@
 #include "consumer/check.h"
 #include "consumer/config.h"
 #include "consumer/parker.h"
+#include "consumer/teller.h"
 #include "consumer/upkeep.h"
 #include "consumer/worker.h"
 #include "shared/clock.h"
@@ -40,6 +41,7 @@ struct app {
     struct con_worker *workers[WORKERS_MAX];
     size_t worker_count;
     struct con_attempts *attempts;
+    struct con_teller *teller;
     struct con_parker *parker;
     struct con_upkeep *upkeep;
     struct sl_health health;
@@ -58,6 +60,7 @@ static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool start_attempts(struct app *app, struct sl_err *err);
 static bool start_workers(struct app *app, struct sl_err *err);
+static bool start_teller(struct app *app, struct sl_err *err);
 static bool start_parker(struct app *app, struct sl_err *err);
 static bool start_upkeep(struct app *app, struct sl_err *err);
 static bool open_health(struct app *app, struct sl_err *err);
@@ -105,6 +108,7 @@ static bool run(struct app *app, struct sl_err *err)
            && open_loop(app, err)      /* signals become events of the loop */
            && start_attempts(app, err) /* the history of failed tries */
            && start_workers(app, err)  /* links connect by themselves, for ever */
+           && start_teller(app, err)   /* on-dead */
            && start_parker(app, err)   /* dead letters into their table */
            && start_upkeep(app, err)   /* partitions of the inbox */
            && open_health(app, err)    /* ready when the first attempts have ended */
@@ -116,6 +120,7 @@ static void app_done(struct app *app)
     sl_http_server_free(app->server);
     con_upkeep_free(app->upkeep);
     con_parker_free(app->parker);
+    con_teller_free(app->teller);
     for (size_t i = 0; i < app->worker_count; i++) {
         con_worker_free(app->workers[i]);
     }
@@ -248,6 +253,7 @@ static bool start_workers(struct app *app, struct sl_err *err)
                     .database_url = app->config.database_url,
                     .service = app->service,
                     .subsystem = app->config.chosen[i],
+                    .target = &app->config.targets[i],
                     .attempts = app->attempts,
                     .number = number,
                 },
@@ -261,6 +267,22 @@ static bool start_workers(struct app *app, struct sl_err *err)
     return true;
 }
 
+static bool start_teller(struct app *app, struct sl_err *err)
+{
+    app->teller = con_teller_new(
+        &(struct con_teller_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .database_url = app->config.database_url,
+            .service = app->service,
+            .subsystems = app->config.chosen,
+            .targets = app->config.targets,
+            .subsystem_count = app->config.chosen_count,
+        },
+        err);
+    return app->teller != NULL;
+}
+
 static bool start_parker(struct app *app, struct sl_err *err)
 {
     app->parker = con_parker_new(
@@ -271,6 +293,7 @@ static bool start_parker(struct app *app, struct sl_err *err)
             .amqp = &app->config.amqp,
             .database_url = app->config.database_url,
             .service = app->service,
+            .teller = app->teller,
             .subsystems = app->config.chosen,
             .subsystem_count = app->config.chosen_count,
         },

@@ -290,7 +290,9 @@ static void write_some(struct con_parker *parker)
     if (count == 0) {
         return;
     }
-    struct sl_pg_param params[CON_LETTER_PARAMS];
+    struct sl_pg_param params[CON_LETTER_PARAMS + 1];
+    params[CON_LETTER_PARAMS] =
+        (struct sl_pg_param){ .value = sl_span_of(con_teller_subsystems(parker->opts.teller)) };
     const struct sl_pg_step step = { .name = "dead_letter",
                                      .params = params,
                                      .param_count = SL_COUNT(params) };
@@ -345,6 +347,7 @@ static void on_written(struct sl_pg_link *link, struct sl_pg_result *const *resu
         sl_info(parker->opts.log, "parker.stored", "dead letters are in sluice_dead_letter",
                 sl_int("letters", (int64_t)written));
         acknowledge(parker, written);
+        con_teller_nudge(parker->opts.teller);
         parker->write_max = LETTERS_MAX;
         parker->is_bare = false;
         sl_backoff_reset(&parker->backoff);

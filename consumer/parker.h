@@ -10,6 +10,7 @@
 #ifndef CONSUMER_PARKER_H
 #define CONSUMER_PARKER_H
 
+#include "consumer/teller.h"
 #include "shared/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
@@ -25,6 +26,7 @@ struct con_parker_opts {
     const struct sl_amqp_url *amqp;
     const char *database_url;
     const char *service;
+    struct con_teller *teller; /* is nudged when letters are stored */
     const struct sl_subsystem *const *subsystems;
     size_t subsystem_count;
 };

@@ -80,6 +80,7 @@ static bool open_handler(struct con_worker *worker, struct sl_err *err)
                                 .log = worker->opts.log,
                                 .metrics = worker->opts.metrics,
                                 .subsystem = worker->opts.subsystem,
+                                .target = worker->opts.target,
                             },
                             err);
 }

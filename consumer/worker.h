@@ -13,6 +13,7 @@
 #define CONSUMER_WORKER_H
 
 #include "consumer/attempts.h"
+#include "consumer/targets.h"
 #include "shared/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
@@ -29,6 +30,7 @@ struct con_worker_opts {
     const char *database_url;
     const char *service;
     const struct sl_subsystem *subsystem;
+    const struct con_target *target; /* of the subsystem */
     struct con_attempts *attempts;
     unsigned number; /* from 0, among the workers of the subsystem */
 };

@@ -258,6 +258,9 @@ static void finish(struct call *call, const struct sl_http_answer *answer)
     client->running_count--;
     arm_deadline(client);
     struct sl_http_answer timed = *answer;
+    long sent_bytes = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    timed.was_sent = sent_bytes > 0;
     timed.elapsed_us = sl_clock_mono_us() - call->started_us;
     call->on_answer(&timed, call->arg);
     recycle_call(call);
@@ -488,7 +491,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct call *call = arg;
     size_t bytes = size * count; /* size is always 1 */
-    return sl_buf_append(&call->answer, data, bytes) ? bytes : 0;
+    const struct sl_http_client_opts *opts = &call->client->opts;
+    size_t room = opts->answer_bytes_max - call->answer.used_bytes;
+    size_t kept = opts->cuts_answers && bytes > room ? room : bytes;
+    return sl_buf_append(&call->answer, data, kept) ? bytes : 0;
 }
 
 size_t sl_http_client_running(const struct sl_http_client *client)

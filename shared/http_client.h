@@ -21,6 +21,7 @@ struct sl_http_client_opts {
     int64_t connect_ms;
     int64_t total_ms;
     size_t answer_bytes_max;
+    bool cuts_answers; /* a longer answer is cut there; else it is an error */
 };
 
 struct sl_http_call {
@@ -39,6 +40,7 @@ struct sl_http_answer {
     int64_t elapsed_us;       /* start to last byte */
     int64_t retry_after_s;    /* Retry-After, as seconds from now; 0: none */
     const struct sl_err *err; /* when status is 0 */
+    bool was_sent; /* at least a part of the request left us: the other side may have acted on it */
 };
 
 struct sl_http_client *sl_http_client_new(const struct sl_http_client_opts *opts,

@@ -2,6 +2,8 @@
 -- to date instead of doubled, and is open again when it was being replayed. Letters are distinct within a call:
 -- by (subsystem, event_id), or by (subsystem, body_sha256) where event_id is NULL.
 -- body is the event as JSON bytes, NULL where it cannot be decoded; envelope the message body as received.
+-- $22: subsystems whose on-dead is to be told of it; of one that came again, again.
+WITH stored AS (
 INSERT INTO sluice_dead_letter AS b (
     subsystem, source, account, livemode, event_id, type, object, occurred_at, received_at, reason, error_class,
     error_code, error, fingerprint, attempts, routing_key, replay_run, payload, envelope, body_sha256,
@@ -29,4 +31,11 @@ SELECT
     first_failed_at = least(b.first_failed_at, excluded.first_failed_at),
     status = 'open',
     updated_at = now()
-RETURNING b.id
+RETURNING b.id, b.subsystem
+), noted AS (
+INSERT INTO sluice_dead_notice AS n (dead_letter_id)
+SELECT id FROM stored WHERE subsystem = ANY ($22::text[])
+    ON CONFLICT (dead_letter_id) DO UPDATE
+   SET (round, attempts, due_at, told_at, error) = (n.round + 1, 0, now(), NULL, NULL)
+)
+SELECT id FROM stored

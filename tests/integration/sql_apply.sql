@@ -246,12 +246,15 @@ SELECT pg_temp.claim_that('access: the grace is a control', (SELECT has_access::
 -- Dead letters ----------------------------------------------------------------------------------
 EXECUTE dead_letter('{billing,billing}', '{stripe,NULL}', '{"",NULL}', '{false,NULL}', '{evt_x,NULL}', '{t,NULL}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}',
     '{permanent,undecodable}', '{permanent,decode}', '{22003,""}', '{first,x}', '{f,f}', '{1,1}', '{k,k}', '{NULL,NULL}',
-    ARRAY['{"a":1}', NULL]::bytea[], ARRAY['\x01', '\x02']::bytea[], ARRAY['\xaa', '\xbb']::bytea[], '{NULL,NULL}');
+    ARRAY['{"a":1}', NULL]::bytea[], ARRAY['\x01', '\x02']::bytea[], ARRAY['\xaa', '\xbb']::bytea[], '{NULL,NULL}', '{}');
 EXECUTE dead_letter('{billing,billing}', '{stripe,NULL}', '{"",NULL}', '{false,NULL}', '{evt_x,NULL}', '{t,NULL}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}',
     '{permanent,undecodable}', '{permanent,decode}', '{22003,""}', '{second,x}', '{f,f}', '{6,1}', '{k,k}', '{NULL,NULL}',
-    ARRAY['{"a":2}', NULL]::bytea[], ARRAY['\x01', '\x02']::bytea[], ARRAY['\xaa', '\xbb']::bytea[], '{NULL,NULL}');
+    ARRAY['{"a":2}', NULL]::bytea[], ARRAY['\x01', '\x02']::bytea[], ARRAY['\xaa', '\xbb']::bytea[], '{NULL,NULL}', '{other,billing}');
 SELECT pg_temp.claim_that('dead letter: one open letter per event, or per bytes without an id; the last failure is shown',
     (SELECT string_agg(concat_ws(':', event_id, error, attempts, payload), ' ' ORDER BY id) FROM sluice_dead_letter), 'evt_x:second:6:{"a": 2} x:1');
+SELECT pg_temp.claim_that('dead letter: who has an on-dead gets a notice with the letter, and only then',
+    (SELECT string_agg(concat_ws(':', event_id, round, told_at IS NULL), ' ' ORDER BY id)
+       FROM sluice_dead_notice JOIN sluice_dead_letter ON id = dead_letter_id), 'evt_x:1:t 1:t');
 EXECUTE attempt('{billing}', '{evt_x}', '{t}', '{1}', '{2026-01-02T10:00:00Z}', '{item}', '{23503}', '{no parent}', '{NULL}');
 SELECT pg_temp.claim_that('attempt: noted', (SELECT count(*)::text FROM sluice_attempt WHERE event_id = 'evt_x'), '1');
 
