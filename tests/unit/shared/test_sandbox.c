@@ -160,6 +160,8 @@ static int use_calls(void *arg)
         syscall(SYS_kill, 1, 0) < 0 && errno == EPERM,
         syscall(SYS_setuid, 0) < 0 && errno == EPERM,
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 && errno == EPERM,
+        syscall(SYS_keyctl, 0, 0, 0, 0, 0) < 0 && errno == EPERM,
+        syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EPERM,
     };
     for (size_t i = 0; i < SL_COUNT(is_right); i++) {
         if (!is_right[i]) {
@@ -186,8 +188,9 @@ static int call_one(void *arg)
 
 CLAIM(sandbox__a_call_that_is_never_ours_ends_the_process)
 {
-    static const long calls[] = { SYS_execve, SYS_ptrace,  SYS_bpf,
-                                  SYS_mount,  SYS_unshare, SYS_io_uring_setup };
+    static const long calls[] = {
+        SYS_execve, SYS_ptrace, SYS_bpf, SYS_mount, SYS_unshare, SYS_setns
+    };
     for (size_t i = 0; i < SL_COUNT(calls); i++) {
         expect(call_one, (void *)(uintptr_t)&calls[i], -SIGSYS);
     }
