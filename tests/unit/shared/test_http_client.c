@@ -99,7 +99,7 @@ static void open_world(struct world *world, int64_t total_ms)
     struct sl_http_client_opts client = { .loop = world->loop,
                                           .transfers_max = 8,
                                           .connections_max = 2,
-                                          .connect_ms = 1000,
+                                          .connect_ms = total_ms,
                                           .total_ms = total_ms,
                                           .answer_bytes_max = 4096 };
     world->client = sl_http_client_new(&client, &err);
