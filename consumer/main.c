@@ -67,6 +67,7 @@ static bool open_health(struct app *app, struct sl_err *err);
 static bool serve(struct app *app, struct sl_err *err);
 static void on_stop_signal(int signal_number, void *arg);
 static void on_reload_signal(int signal_number, void *arg);
+static void reload(struct app *app);
 static void on_drain_timer(void *arg);
 static size_t held(const struct app *app);
 static void look(void *arg, struct sl_health_state *out_state);
@@ -405,6 +406,15 @@ static void on_reload_signal(int signal_number, void *arg)
 {
     (void)signal_number;
     struct app *app = arg;
+    if (!app->is_draining) {
+        sl_notify_reloading(app->notify);
+        reload(app);
+        sl_notify_ready(app->notify, SERVING);
+    }
+}
+
+static void reload(struct app *app)
+{
     int level = con_config_log_level(environ);
     if (level < 0) {
         sl_warn(app->log, "process.reloaded",

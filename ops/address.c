@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #define MISTAKES_BYTES_MAX 8192u
+/* The publisher's default of SLUICE_METRICS_LISTEN. */
+#define PUBLISHER_METRICS "127.0.0.1:9463"
 
 static const struct sl_conf_key keys[] = {
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct ops_settings, field, TYPE, __VA_ARGS__)
@@ -71,6 +73,11 @@ bool ops_address_publisher(const struct ops_address *address, const char *flag,
     const char *listen = settings->http_listen;
     if (listen == NULL) {
         listen = ops_stack_get(&address->stack, "SLUICE_HTTP_LISTEN");
+    }
+    if (listen != NULL && strncmp(listen, "unix:", 5) == 0) {
+        /* The same health is told beside its metrics. */
+        listen = settings->metrics_listen != NULL ? settings->metrics_listen : PUBLISHER_METRICS;
+        return take_listen(listen, "SLUICE_METRICS_LISTEN", out_url, err);
     }
     if (listen != NULL) {
         return take_listen(listen, "SLUICE_HTTP_LISTEN", out_url, err);

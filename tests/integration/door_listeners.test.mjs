@@ -2,7 +2,7 @@
 // manager is told.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
@@ -183,19 +183,50 @@ test('with a client authority only its clients come in', async () => {
   assert.equal((await stack.terminate(stack.publisher)).code, 0);
 });
 
+const isReadyInside = async () => (await talk(0, 'GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n', { path: files.socket, expect: 1 })).answers[0]?.status === 200;
+
 test('a Unix socket takes events, for user and group only, and is replaced after a crash', async () => {
   const tcp = stack.environment.SLUICE_HTTP_LISTEN;
   stack.environment.SLUICE_HTTP_LISTEN = `unix:${files.socket}`;
   for (let round = 0; round < 2; round++) {
     stack.spawnPublisher();
-    await until('the socket answers', async () => (await talk(0, 'GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n', { path: files.socket, expect: 1 })).answers[0]?.status === 200);
+    await until('the socket answers', isReadyInside);
     assert.equal(statSync(files.socket).mode & 0o777, 0o660);
     assert.equal(await deliver(await connected(net.connect(files.socket), 'connect')), 200);
+    const told = execFileSync(path.join(process.env.SLUICE_BIN, 'sluice'), ['health', 'publisher', '-o', 'json'], { env: { ...stack.environment, ...stack.publisherEnvironment }, encoding: 'utf8' });
+    assert.match(told, /"health": *"ok"/);
     stack.publisher.kill(round === 0 ? 'SIGKILL' : 'SIGTERM');
     await stack.publisher.ended;
     assert.ok(existsSync(files.socket));
   }
   stack.environment.SLUICE_HTTP_LISTEN = tcp;
+});
+
+test('behind nginx as compose/nginx/sluice.conf has it, events come in over TLS and a Unix socket', { skip: spawnSync('/usr/sbin/nginx', ['-v']).error && 'nginx is not installed' }, async () => {
+  const edge = await freePort();
+  const dir = path.join(stack.dir, 'edge');
+  mkdirSync(dir);
+  const sample = readFileSync(new URL('../../compose/nginx/sluice.conf', import.meta.url), 'utf8')
+    .replaceAll('/run/sluice-publisher/ingest.sock', files.socket).replace('listen 443', `listen 127.0.0.1:${edge}`)
+    .replace('/etc/ssl/sluice/fullchain.pem', files.second.cert).replace('/etc/ssl/sluice/privkey.pem', files.second.key);
+  writeFileSync(path.join(dir, 'nginx.conf'), `daemon off; master_process off; pid ${dir}/pid; events {} http { access_log off; client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;\n${sample}\n}`);
+  const tcp = stack.environment.SLUICE_HTTP_LISTEN;
+  stack.environment.SLUICE_HTTP_LISTEN = `unix:${files.socket}`;
+  stack.spawnPublisher();
+  stack.environment.SLUICE_HTTP_LISTEN = tcp;
+  await until('the publisher is ready', isReadyInside);
+  const nginx = spawn('/usr/sbin/nginx', ['-p', dir, '-c', 'nginx.conf', '-e', path.join(dir, 'error.log')], { stdio: 'ignore' });
+  const over = (more) => connected(tls.connect({ ...options(), port: edge, ...more }), 'secureConnect');
+  try {
+    const socket = await until('nginx is there', over);
+    assert.equal(await deliver(socket), 200);
+    const { answers } = await talk(0, 'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', { socket: await over(), halfClose: false });
+    assert.equal(answers[0].status, 404);
+  } finally {
+    nginx.kill('SIGTERM');
+    await new Promise((resolve) => nginx.on('exit', resolve));
+  }
+  assert.equal((await stack.terminate(stack.publisher)).code, 0);
 });
 
 // The manager's part: a listening socket as descriptor 3, its name, and a place to send news to.
