@@ -160,6 +160,7 @@ void sl_http_conn_close(struct sl_http_conn *conn)
     } else if (conn->request != NULL) {
         sl_http_request_recycle(server, conn->request);
     }
+    sl_tls_close(conn->bev);
     bufferevent_free(conn->bev);
     sl_http_server_forget(conn);
     sl_http_peer_give(conn->counted);
@@ -354,7 +355,6 @@ static void finish_answer(struct sl_http_conn *conn)
         sl_http_server_move(conn, SL_HTTP_IDLE);
         return;
     case SL_HTTP_THEN_CLOSE:
-        sl_tls_close(conn->bev);
         conn->is_dead = true;
         return;
     case SL_HTTP_THEN_LINGER:
