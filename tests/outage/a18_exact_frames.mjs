@@ -31,7 +31,7 @@ await scenario('A18', 'bodies that fill frames exactly', { degrades: false, rate
 
 function bodyOf(id, bytes) {
   const frame = JSON.stringify({ id, object: 'event', type: 'outage.exact', created: 1750000000, data: { object: { id: 'exact', filler: '' } } });
-  return `${frame.slice(0, -5)}${'x'.repeat(bytes - frame.length)}"}}}`;
+  return `${frame.slice(0, -4)}${'x'.repeat(bytes - frame.length)}"}}}`;
 }
 
 async function send(world, id, bytes) {
