@@ -104,7 +104,8 @@ void con_attempts_free(struct con_attempts *attempts)
 void con_attempts_note(struct con_attempts *attempts, const char *subsystem,
                        const struct con_delivery *delivery)
 {
-    if (delivery->departure->event_id.data == NULL) {
+    bool has_failed = delivery->departure->error_class != NULL;
+    if (!has_failed || delivery->departure->event_id.data == NULL) {
         return;
     }
     if (attempts->waiting.count >= ROWS_MAX || !copy(&attempts->waiting, subsystem, delivery)) {

@@ -4,6 +4,7 @@
 #include "shared/units.h"
 
 #define DIGITS_MAX 15u
+#define MS_PER_S   1000
 
 static const struct sl_amqp_header *find(const struct sl_amqp_delivery *delivery,
                                          const char *header);
@@ -64,4 +65,20 @@ static struct sl_span original_key(const struct sl_amqp_delivery *delivery)
         key = delivery->message.routing_key;
     }
     return key;
+}
+
+int64_t con_delivery_early_s(const struct sl_amqp_delivery *delivery, int64_t delay_ms,
+                             int64_t now_ms)
+{
+    bool is_first = !sl_delay_is_key(delivery->message.routing_key) &&
+                    con_delivery_number(delivery, "sluice-attempt") <= 1 &&
+                    con_delivery_text(delivery, "sluice-replay-run").data == NULL;
+    if (!is_first || delay_ms <= 0) {
+        return 0;
+    }
+    int64_t published_ms = delivery->message.timestamp_s * MS_PER_S;
+    bool is_plausible = published_ms > 0 && published_ms <= now_ms;
+    int64_t left_ms = is_plausible ? published_ms + delay_ms - now_ms : delay_ms;
+    int64_t left_s = left_ms > 0 ? (left_ms + MS_PER_S - 1) / MS_PER_S : 0;
+    return left_s < SL_DELAY_S_MAX ? left_s : SL_DELAY_S_MAX;
 }

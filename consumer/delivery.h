@@ -16,4 +16,11 @@ int64_t con_delivery_number(const struct sl_amqp_delivery *delivery, const char 
 /* Borrows from the delivery. */
 struct con_arrival con_delivery_arrival(const struct sl_amqp_delivery *delivery);
 
+/*
+ * Seconds by which this delivery is too early: its event is to wait delay_ms from its publication to its first try, and it comes straight from the
+ * exchange of events, by a binding made before the delay was set for instance. 0: it is not.
+ */
+int64_t con_delivery_early_s(const struct sl_amqp_delivery *delivery, int64_t delay_ms,
+                             int64_t now_ms);
+
 #endif

@@ -27,12 +27,27 @@ struct con_departure *con_departure_new(const struct con_delivery *delivery,
     snprintf(departure->error_code, sizeof departure->error_code, "%s",
              sqlstate[0] != '\0' ? sqlstate : sl_code_name(why->code));
     departure->wait_s = fate.wait_s;
+    departure->attempt = fate.wait_s > 0 ? delivery->attempt + 1 : delivery->attempt;
     departure->error_class = fate.error_class;
     departure->first_failed_ms =
         delivery->first_failed_ms != 0 ? delivery->first_failed_ms : now_ms;
     if (envelope != NULL) {
+        struct sl_span last = sl_routing_key_type(envelope->type);
+        snprintf(departure->orig_key, sizeof departure->orig_key, "%.*s.%.*s",
+                 SL_SPAN_ARGS(envelope->source), SL_SPAN_ARGS(last));
         departure->event_id = envelope->id;
         departure->type = envelope->type;
+    }
+    return departure;
+}
+
+struct con_departure *con_departure_early(const struct con_delivery *delivery, int64_t wait_s)
+{
+    struct con_departure *departure = calloc(1, sizeof *departure);
+    if (departure != NULL) {
+        departure->wait_s = wait_s;
+        departure->attempt = delivery->attempt;
+        departure->first_failed_ms = delivery->first_failed_ms;
     }
     return departure;
 }
@@ -72,15 +87,23 @@ void con_departure_message(const struct con_delivery *delivery, const char *subs
 static void put_headers(const struct con_delivery *delivery, struct con_headers *headers)
 {
     const struct con_departure *departure = delivery->departure;
-    int64_t attempt = departure->wait_s > 0 ? delivery->attempt + 1 : delivery->attempt;
-    con_headers_number(headers, "sluice-attempt", attempt);
-    con_headers_number(headers, "sluice-first-failed-at", departure->first_failed_ms);
-    con_headers_text(headers, "sluice-error-class", sl_span_of(departure->error_class),
-                     TEXT_PROPERTY_BYTES_MAX);
-    con_headers_text(headers, "sluice-error-code", sl_span_of(departure->error_code),
-                     TEXT_PROPERTY_BYTES_MAX);
-    con_headers_text(headers, "sluice-orig-key", delivery->routing_key, TEXT_PROPERTY_BYTES_MAX);
+    con_headers_number(headers, "sluice-attempt", departure->attempt);
+    if (departure->error_class != NULL) {
+        con_headers_number(headers, "sluice-first-failed-at", departure->first_failed_ms);
+        con_headers_text(headers, "sluice-error-class", sl_span_of(departure->error_class),
+                         TEXT_PROPERTY_BYTES_MAX);
+        con_headers_text(headers, "sluice-error-code", sl_span_of(departure->error_code),
+                         TEXT_PROPERTY_BYTES_MAX);
+    }
+    struct sl_span orig_key = delivery->routing_key;
+    if (orig_key.data == NULL && departure->orig_key[0] != '\0') {
+        orig_key = sl_span_of(departure->orig_key);
+    }
+    con_headers_text(headers, "sluice-orig-key", orig_key, TEXT_PROPERTY_BYTES_MAX);
     con_headers_text(headers, "sluice-replay-run", delivery->replay_run, TEXT_PROPERTY_BYTES_MAX);
     con_headers_text(headers, "traceparent", delivery->traceparent, TRACE_BYTES_MAX);
-    con_headers_text(headers, "sluice-error", sl_span_of(departure->error), CON_ERROR_BYTES_MAX);
+    if (departure->error_class != NULL) {
+        con_headers_text(headers, "sluice-error", sl_span_of(departure->error),
+                         CON_ERROR_BYTES_MAX);
+    }
 }

@@ -34,6 +34,7 @@ struct con_desk {
 
 static bool make_parts(struct con_desk *desk, struct sl_err *err);
 static void find_series(struct con_desk *desk);
+static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
 static void plan_start(struct con_desk *desk);
 static void on_start_timer(void *arg);
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event);
@@ -157,7 +158,21 @@ void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *deliver
     }
     sl_series_add(desk->inflight, 1);
     sl_amqp_read_pause(desk->opts.broker, con_batch_is_full(&desk->batch));
+    send_back_early(desk, delivery);
     plan_start(desk);
+}
+
+/* Without memory it is tried now: early is better than never. */
+static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery *delivery)
+{
+    int64_t delay_ms = sl_subsystem_delay_ms(desk->opts.subsystem, delivery->message.type);
+    int64_t wait_s = con_delivery_early_s(delivery, delay_ms, sl_clock_wall_us() / 1000);
+    struct con_departure *departure =
+        wait_s > 0 ? con_departure_early(desk->batch.last, wait_s) : NULL;
+    if (departure != NULL) {
+        con_batch_divert(&desk->batch, departure);
+        con_onward_send(desk->onward);
+    }
 }
 
 /* A transaction starts when the loop has read what there was to read, which is what a wait of 0 means. */

@@ -156,13 +156,22 @@ static struct con_delivery *find(const struct con_onward *onward, uint64_t cooki
 static void tell(const struct con_onward *onward, const struct con_delivery *delivery)
 {
     bool is_delayed = delivery->departure->wait_s > 0;
-    if (is_delayed) {
+    bool is_early = delivery->departure->error_class == NULL;
+    if (is_early) {
+        sl_debug(onward->opts.log, "consumer.early",
+                 "this event is not to be tried yet and waits in the broker",
+                 sl_str("subsystem", onward->opts.subsystem),
+                 sl_text("event_id", delivery->message_id),
+                 sl_int("wait_s", delivery->departure->wait_s));
+    } else if (is_delayed) {
         tell_delayed(onward, delivery);
     } else {
         tell_parked(onward, delivery);
     }
     sl_series_add(sl_metrics_series(onward->opts.metrics, SL_M_DELIVERIES, onward->opts.subsystem,
-                                    is_delayed ? "retried" : "dead_lettered"),
+                                    is_early     ? "early"
+                                    : is_delayed ? "retried"
+                                                 : "dead_lettered"),
                   1);
 }
 

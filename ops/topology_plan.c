@@ -6,7 +6,7 @@
 #define TEXT_BYTES_MAX 255u /* the protocol's short string */
 #define ARGUMENTS_MAX  8u
 
-enum role { WORK, PARKED, DELAY, ROLES };
+enum role { WORK, PARKED, DELAY, FIRST, ROLES };
 
 struct exchange_row {
     const char *name;
@@ -60,6 +60,12 @@ static void add_delay_queues(struct maker *maker);
 static void add_delay_bindings(struct maker *maker);
 static void add_subsystem_queues(struct maker *maker, const struct sl_subsystem *subsystem);
 static void add_subsystem_bindings(struct maker *maker, const struct sl_subsystem *subsystem);
+static void add_arrivals(struct maker *maker, const struct sl_subsystem *subsystem);
+static bool has_typed_delay(const struct sl_subsystem *subsystem);
+static void add_first_queues(struct maker *maker, const struct sl_subsystem *subsystem);
+static void add_sorting(struct maker *maker, const struct sl_subsystem *subsystem);
+static const char *arrival_queue(struct maker *maker, const struct sl_subsystem *subsystem,
+                                 int64_t wait_ms);
 static const char *delay_name(struct maker *maker, unsigned level);
 static const char *lower_name(struct maker *maker, unsigned level);
 static const char *delay_key(struct maker *maker, unsigned level, const char *bit);
@@ -104,6 +110,7 @@ static void add_subsystem_queues(struct maker *maker, const struct sl_subsystem 
 {
     add_queue(maker, print(maker, "%s.parked", subsystem->queue), PARKED, NULL, 0);
     add_queue(maker, print(maker, "%s", subsystem->queue), WORK, NULL, 0);
+    add_first_queues(maker, subsystem);
 }
 
 static void add_subsystem_bindings(struct maker *maker, const struct sl_subsystem *subsystem)
@@ -122,10 +129,78 @@ static void add_subsystem_bindings(struct maker *maker, const struct sl_subsyste
 
     add_binding(maker, SL_AMQP_BIND_QUEUE, parked, "sluice.parked", name);
     add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due", print(maker, "%s", due));
+    add_arrivals(maker, subsystem);
+}
+
+/* Events go to the queue of their delay, to the work queue when they have none; where types differ, by way of an exchange that sorts them. */
+static void add_arrivals(struct maker *maker, const struct sl_subsystem *subsystem)
+{
+    enum sl_amqp_declare_kind kind = SL_AMQP_BIND_QUEUE;
+    const char *destination =
+        arrival_queue(maker, subsystem, sl_subsystem_delay_ms(subsystem, SL_SPAN_LITERAL("")));
+    if (has_typed_delay(subsystem)) {
+        add_sorting(maker, subsystem);
+        kind = SL_AMQP_BIND_EXCHANGE;
+        destination = print(maker, "%s.first", subsystem->queue);
+    }
     for (size_t i = 0; i < subsystem->binding_count; i++) {
-        add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.events",
+        add_binding(maker, kind, destination, "sluice.events",
                     print(maker, "%s", subsystem->bindings[i]));
     }
+}
+
+static bool has_typed_delay(const struct sl_subsystem *subsystem)
+{
+    for (size_t i = 0; i < subsystem->delays.count; i++) {
+        if (subsystem->delays.items[i].type != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One per length: two types that wait as long wait in the same. */
+static void add_first_queues(struct maker *maker, const struct sl_subsystem *subsystem)
+{
+    for (size_t i = 0; i < subsystem->delays.count; i++) {
+        int64_t wait_ms = subsystem->delays.items[i].wait_ms;
+        bool is_there = wait_ms == 0;
+        for (size_t before = 0; before < i; before++) {
+            is_there = is_there || subsystem->delays.items[before].wait_ms == wait_ms;
+        }
+        if (!is_there) {
+            add_queue(maker, arrival_queue(maker, subsystem, wait_ms), FIRST, NULL, wait_ms);
+        }
+    }
+}
+
+/* The key is <source>.<type>, and a source has no dot. What no binding of the sorting exchange names goes by its alternate exchange. */
+static void add_sorting(struct maker *maker, const struct sl_subsystem *subsystem)
+{
+    const char *sorting = print(maker, "%s.first", subsystem->queue);
+    const char *rest = print(maker, "%s.rest", subsystem->queue);
+    add_exchange(maker, rest, "fanout", "sluice.unrouted");
+    add_exchange(maker, sorting, "topic", rest);
+    add_binding(
+        maker, SL_AMQP_BIND_QUEUE,
+        arrival_queue(maker, subsystem, sl_subsystem_delay_ms(subsystem, SL_SPAN_LITERAL(""))),
+        rest, "");
+    for (size_t i = 0; i < subsystem->delays.count; i++) {
+        const char *type = subsystem->delays.items[i].type;
+        if (type != NULL) {
+            add_binding(maker, SL_AMQP_BIND_QUEUE,
+                        arrival_queue(maker, subsystem, subsystem->delays.items[i].wait_ms),
+                        sorting, print(maker, "*.%s", type));
+        }
+    }
+}
+
+static const char *arrival_queue(struct maker *maker, const struct sl_subsystem *subsystem,
+                                 int64_t wait_ms)
+{
+    return wait_ms == 0
+               ? print(maker, "%s", subsystem->queue)
+               : print(maker, "%s.first.%lld", subsystem->queue, (long long)(wait_ms / 1000));
 }
 
 static void add_delay_exchanges(struct maker *maker)
@@ -217,7 +292,7 @@ static void add_queue(struct maker *maker, const char *name, enum role role, con
             };
         }
     }
-    if (role == DELAY) {
+    if (role == DELAY || role == FIRST) {
         arguments[count++] = (struct sl_amqp_header){ .name = "x-message-ttl", .number = ttl_ms };
     }
     step->declare = (struct sl_amqp_declare){
@@ -253,6 +328,11 @@ static const char *expand(struct maker *maker, const char *text, const char *low
     if (strcmp(text, "{subsystem}") == 0) {
         SL_ASSERT(maker->subsystem != NULL);
         return print(maker, "%s", maker->subsystem);
+    }
+    if (strcmp(text, "{now}") == 0) {
+        struct sl_delay_route route;
+        sl_delay_route(0, maker->subsystem, &route);
+        return print(maker, "%s", route.key);
     }
     if (strcmp(text, "{lower}") == 0) {
         SL_ASSERT(lower != NULL);

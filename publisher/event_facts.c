@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "shared/digest.h"
+#include "shared/routing_key.h"
 
-#define EVENT_DEPTH_MAX    3u /* root, data, data.object: what lies below stays closed */
-#define EVENT_NODES_MAX    4096u
-#define KEY_TYPE_BYTES_MAX 120u
+#define EVENT_DEPTH_MAX 3u /* root, data, data.object: what lies below stays closed */
+#define EVENT_NODES_MAX 4096u
 #define YEAR_10000_S                                                                               \
     INT64_C(253402300800) /* later times are not times Postgres or people can use */
 
@@ -85,13 +85,7 @@ static bool is_name_byte(unsigned char byte)
 
 struct sl_span pub_routing_key(struct sl_arena *arena, struct sl_span source, struct sl_span type)
 {
-    bool is_plain = type.bytes >= 1 && type.bytes <= KEY_TYPE_BYTES_MAX;
-    for (size_t i = 0; is_plain && i < type.bytes; i++) {
-        char byte = type.data[i];
-        is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                   (byte >= '0' && byte <= '9') || byte == '_' || byte == '.';
-    }
-    struct sl_span last = is_plain ? type : SL_SPAN_LITERAL("other");
+    struct sl_span last = sl_routing_key_type(type);
     size_t bytes = source.bytes + 1 + last.bytes;
     char *key = sl_arena_alloc(arena, bytes + 1);
     if (key == NULL) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "consumer/batch.h"
+#include "consumer/departure.h"
 #include "consumer/settle.h"
 #include "tests/support/claims.h"
 
@@ -275,5 +276,26 @@ CLAIM(settle__nothing_in_work_is_covered_by_the_acknowledgement_of_others)
     CU_ASSERT_EQUAL(batch.held_bytes, 0);
     hold(&batch, 7, 10, 0);
     CU_ASSERT_EQUAL(batch.first->tag, 7);
+    con_batch_done(&batch);
+}
+
+CLAIM(batch__what_is_diverted_is_not_taken_and_those_around_it_are)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[3];
+    con_batch_init(&batch, 3);
+    hold(&batch, 1, 10, 0);
+    hold(&batch, 2, 10, 0);
+    con_batch_divert(&batch, con_departure_early(batch.last, 60));
+    CU_ASSERT_EQUAL(batch.waiting_count, 1);
+    hold(&batch, 3, 10, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 2);
+    CU_ASSERT_TRUE(taken[0]->tag == 1 && taken[1]->tag == 3);
+    con_batch_done(&batch);
+
+    hold(&batch, 1, 10, 0);
+    con_batch_divert(&batch, con_departure_early(batch.last, 60));
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 0);
     con_batch_done(&batch);
 }

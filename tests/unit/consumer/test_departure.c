@@ -163,3 +163,60 @@ CLAIM(headers__a_text_is_cut_between_two_characters)
     con_headers_text(&headers, "name", SL_SPAN_LITERAL("caf\xC3\xA9 noir"), 4);
     CU_ASSERT_TRUE(sl_span_is(headers.items[0].text, "caf"));
 }
+
+CLAIM(departure__what_came_too_early_has_no_failure_and_spends_no_attempt)
+{
+    struct con_delivery delivery = first_delivery(0);
+    struct con_departure_message copy;
+    delivery.departure = con_departure_early(&delivery, 1800);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(delivery.departure);
+    con_departure_message(&delivery, "sim", &copy);
+    CU_ASSERT_STRING_EQUAL(copy.message.exchange, "sluice.delay.10");
+    CU_ASSERT_EQUAL(header(&copy, "sluice-attempt")->number, 1);
+    CU_ASSERT_TRUE(header_is(&copy, "sluice-orig-key", "stripe.invoice.paid"));
+    CU_ASSERT_PTR_NULL(header(&copy, "sluice-error"));
+    CU_ASSERT_PTR_NULL(header(&copy, "sluice-error-class"));
+    CU_ASSERT_PTR_NULL(header(&copy, "sluice-first-failed-at"));
+    con_departure_free(delivery.departure);
+}
+
+CLAIM(departure__a_key_lost_on_the_way_is_made_again_from_the_envelope)
+{
+    struct con_delivery delivery = first_delivery(0);
+    delivery.routing_key = (struct sl_span){ 0 };
+    const struct sl_envelope odd = { .id = SL_SPAN_LITERAL("evt_9"),
+                                     .source = SL_SPAN_LITERAL("stripe"),
+                                     .type = SL_SPAN_LITERAL("what is this?") };
+    struct sl_err why;
+    struct con_departure_message copy;
+    sl_fail(&why, SL_E_PG_ITEM, "no");
+    delivery.departure =
+        con_departure_new(&delivery, &odd, &why, "", (struct con_fate){ 1, "item" }, 1);
+    con_departure_message(&delivery, "billing", &copy);
+    CU_ASSERT_TRUE(header_is(&copy, "sluice-orig-key", "stripe.other"));
+    con_departure_free(delivery.departure);
+}
+
+static int64_t early_s(const char *key, int64_t timestamp_s, size_t header_count)
+{
+    const struct sl_amqp_delivery delivery = { .message = { .routing_key = sl_span_of(key),
+                                                            .timestamp_s = timestamp_s,
+                                                            .headers = arriving,
+                                                            .header_count = header_count } };
+    return con_delivery_early_s(&delivery, 60000, 1700000100000);
+}
+
+CLAIM(delivery__what_comes_before_its_delay_is_over_is_early_by_the_rest_of_it)
+{
+    CU_ASSERT_EQUAL(early_s("internal.x", 1700000090, 0), 50);
+    CU_ASSERT_EQUAL(early_s("internal.x", 1700000040, 0), 0); /* it waited while nobody consumed */
+    CU_ASSERT_EQUAL(early_s("internal.x", 0, 0), 60);
+    CU_ASSERT_EQUAL(early_s("internal.x", 1800000000, 0), 60); /* a clock that is wrong */
+    struct sl_delay_route route;
+    sl_delay_route(0, "sim", &route);
+    CU_ASSERT_EQUAL(early_s(route.key, 1700000090, 0), 0);
+    arriving[0] = (struct sl_amqp_header){ .name = "sluice-attempt", .number = 2 };
+    CU_ASSERT_EQUAL(early_s("internal.x", 1700000090, 1), 0);
+    arriving[0] = (struct sl_amqp_header){ "sluice-replay-run", SL_SPAN_LITERAL("run"), 0 };
+    CU_ASSERT_EQUAL(early_s("internal.x", 1700000090, 1), 0);
+}

@@ -211,3 +211,66 @@ CLAIM(topology_plan__the_most_subsystems_there_can_be_fit)
     make(&fixture);
     sl_arena_done(&fixture.arena);
 }
+
+static void delay(struct fixture *fixture, const char *type, int64_t wait_ms)
+{
+    struct sl_subsystem_delays *delays =
+        &fixture->subsystems.items[fixture->subsystems.count - 1].delays;
+    delays->items[delays->count].type = type;
+    delays->items[delays->count].wait_ms = wait_ms;
+    delays->count++;
+}
+
+CLAIM(topology_plan__a_delay_for_all_types_is_a_queue_in_front)
+{
+    struct fixture fixture = { 0 };
+    add(&fixture, "digest", true, "stripe.#");
+    delay(&fixture, NULL, 300000);
+    make(&fixture);
+    check_arguments(&fixture, SL_AMQP_DECLARE_QUEUE, "sluice.digest.first.300",
+                    "x-queue-type=quorum x-dead-letter-exchange=sluice.due "
+                    "x-dead-letter-routing-key=0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.digest "
+                    "x-dead-letter-strategy=at-least-once x-overflow=reject-publish "
+                    "x-message-ttl=300000");
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.events", "stripe.#",
+                               "sluice.digest.first.300"));
+    CU_ASSERT_FALSE(
+        has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.events", "stripe.#", "sluice.digest"));
+    CU_ASSERT_PTR_NULL(find(&fixture, SL_AMQP_DECLARE_EXCHANGE, "sluice.digest.first"));
+    sl_arena_done(&fixture.arena);
+}
+
+CLAIM(topology_plan__delays_of_some_types_are_sorted_out_and_the_rest_goes_straight_on)
+{
+    struct fixture fixture = { 0 };
+    add(&fixture, "sim", true, "internal.#");
+    delay(&fixture, "networkTypeChange", 1800000);
+    delay(&fixture, "sim.swap", 1800000);
+    make(&fixture);
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_EXCHANGE, "sluice.events", "internal.#",
+                               "sluice.sim.first"));
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.sim.first",
+                               "*.networkTypeChange", "sluice.sim.first.1800"));
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.sim.first", "*.sim.swap",
+                               "sluice.sim.first.1800"));
+    check_arguments(&fixture, SL_AMQP_DECLARE_EXCHANGE, "sluice.sim.first",
+                    "alternate-exchange=sluice.sim.rest");
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.sim.rest", "", "sluice.sim"));
+    CU_ASSERT_FALSE(
+        has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.events", "internal.#", "sluice.sim"));
+    sl_arena_done(&fixture.arena);
+}
+
+CLAIM(topology_plan__a_type_can_be_spared_the_delay_of_all_others)
+{
+    struct fixture fixture = { 0 };
+    add(&fixture, "sim", true, "internal.#");
+    delay(&fixture, NULL, 60000);
+    delay(&fixture, "urgent", 0);
+    make(&fixture);
+    CU_ASSERT_TRUE(
+        has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.sim.first", "*.urgent", "sluice.sim"));
+    CU_ASSERT_TRUE(
+        has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.sim.rest", "", "sluice.sim.first.60"));
+    sl_arena_done(&fixture.arena);
+}
