@@ -1,10 +1,14 @@
 #include "consumer/check.h"
 
+#include <stdio.h>
+
 #include "consumer/sql_catalog.h"
 #include "shared/loop.h"
 #include "shared/pg_link.h"
 
-#define SQL_BYTES_MAX 4096u
+#define SQL_BYTES_MAX       4096u
+#define SIGNATURE_BYTES_MAX 192u
+#define ON_DEAD_ARGUMENT    "(sluice_dead_letter)"
 
 struct checking {
     const struct con_config *config;
@@ -14,7 +18,8 @@ struct checking {
     struct sl_loop *loop;
     struct sl_timer *deadline;
     struct sl_pg_link *pg;
-    size_t next; /* of config->chosen */
+    size_t next;          /* of config->chosen */
+    bool is_on_dead_next; /* of that section; else its function */
     struct sl_buf sql;
 };
 
@@ -22,6 +27,8 @@ static bool has_functions(const struct con_config *config);
 static bool look(struct checking *checking, struct sl_err *err);
 static void checking_done(struct checking *checking);
 static void ask_next(struct checking *checking);
+static bool ask(struct checking *checking, const char *function, struct sl_err *err);
+static void step_on(struct checking *checking);
 static void on_up(struct sl_pg_link *link, void *arg);
 static void on_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms, void *arg);
 static void on_deadline(void *arg);
@@ -41,7 +48,7 @@ bool con_check_functions(const struct con_config *config, struct sl_buf *mistake
 static bool has_functions(const struct con_config *config)
 {
     for (size_t i = 0; i < config->chosen_count; i++) {
-        if (config->chosen[i]->function != NULL) {
+        if (config->chosen[i]->function != NULL || config->chosen[i]->on_dead.function != NULL) {
             return true;
         }
     }
@@ -113,20 +120,43 @@ static void give_up(struct checking *checking, const char *why)
 static void ask_next(struct checking *checking)
 {
     const struct con_config *config = checking->config;
-    while (checking->next < config->chosen_count &&
-           config->chosen[checking->next]->function == NULL) {
-        checking->next++;
-    }
-    if (checking->next == config->chosen_count) {
-        sl_loop_stop(checking->loop);
+    while (checking->next < config->chosen_count) {
+        const struct sl_subsystem *subsystem = config->chosen[checking->next];
+        const char *function =
+            checking->is_on_dead_next ? subsystem->on_dead.function : subsystem->function;
+        struct sl_err why = { 0 };
+        if (function == NULL) {
+            step_on(checking);
+            continue;
+        }
+        if (!ask(checking, function, &why)) {
+            give_up(checking, why.text);
+        }
         return;
     }
-    struct sl_err why = { 0 };
-    struct sl_pg_param params[CON_SQL_CATALOG_PARAMS];
-    struct sl_pg_step step = con_sql_catalog_step(config->chosen[checking->next]->function, params);
-    if (!sl_pg_run(checking->pg, &step, 1, on_answer, checking, &why)) {
-        give_up(checking, why.text);
+    sl_loop_stop(checking->loop);
+}
+
+static bool ask(struct checking *checking, const char *function, struct sl_err *err)
+{
+    if (!checking->is_on_dead_next) {
+        struct sl_pg_param params[CON_SQL_CATALOG_PARAMS];
+        struct sl_pg_step step = con_sql_catalog_step(function, params);
+        return sl_pg_run(checking->pg, &step, 1, on_answer, checking, err);
     }
+    char signature[SIGNATURE_BYTES_MAX];
+    snprintf(signature, sizeof signature, "%s" ON_DEAD_ARGUMENT, function);
+    const struct sl_pg_param param = { .value = sl_span_of(signature) };
+    const struct sl_pg_step step = { .sql = "SELECT to_regprocedure($1::text)::text",
+                                     .params = &param,
+                                     .param_count = 1 };
+    return sl_pg_run(checking->pg, &step, 1, on_answer, checking, err);
+}
+
+static void step_on(struct checking *checking)
+{
+    checking->next += checking->is_on_dead_next ? 1 : 0;
+    checking->is_on_dead_next = !checking->is_on_dead_next;
 }
 
 static void on_answer(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
@@ -139,11 +169,18 @@ static void on_answer(struct sl_pg_link *link, struct sl_pg_result *const *resul
         give_up(checking, error->err.text);
         return;
     }
-    const struct sl_subsystem *subsystem = checking->config->chosen[checking->next++];
+    const struct sl_subsystem *subsystem = checking->config->chosen[checking->next];
     struct con_sql_signature signature;
     struct sl_err why = { 0 };
-    if (!con_sql_catalog_read(subsystem->function, results[0], &signature, &checking->sql, &why)) {
+    if (checking->is_on_dead_next && sl_pg_value(results[0], 0, 0).data == NULL) {
+        sl_buf_printf(checking->mistakes,
+                      "[%s] on-dead: there is no function %s; expected: %s" ON_DEAD_ARGUMENT "\n",
+                      subsystem->name, subsystem->on_dead.function, subsystem->on_dead.function);
+    } else if (!checking->is_on_dead_next &&
+               !con_sql_catalog_read(subsystem->function, results[0], &signature, &checking->sql,
+                                     &why)) {
         sl_buf_printf(checking->mistakes, "[%s] function: %s\n", subsystem->name, why.text);
     }
+    step_on(checking);
     ask_next(checking);
 }

@@ -340,6 +340,9 @@ void dev_programs_environment(const struct dev_supervisor *sup, struct dev_env *
     dev_env_set(env, "SLUICE_STATE_DIR", "%s/data", sup->home->dir);
     /* Wherever the state directory is: what a local stack keeps need not survive the machine. */
     dev_env_set(env, "SLUICE_JOURNAL_ALLOW_VOLATILE", "true");
+    if (sup->has_activity) {
+        dev_env_set(env, "SLUICE_SUBSYSTEMS", "%s/scripts/demo.conf", sup->home->dir);
+    }
     dev_env_set(env, "STRIPE_WEBHOOK_SECRET", "%s%s%s", sup->secret, has_also ? "," : "",
                 has_also ? also : "");
 }

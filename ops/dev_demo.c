@@ -13,6 +13,7 @@
 #include "ops/dev_env.h"
 #include "ops/dev_process.h"
 #include "shared/clock.h"
+#include "shared/embed.h"
 #include "shared/log.h"
 #include "shared/units.h"
 
@@ -31,7 +32,15 @@
 /* The rows of this demonstration are those received since it began; the moment travels as a setting of the session. */
 #define SINCE "to_timestamp(current_setting('sluice.since')::float8)"
 
-static const char count_sql[] = "SELECT count(*) FROM sluice_inbox WHERE received_at >= " SINCE;
+#define COUNT_OF(subsystem)                                                                        \
+    "(SELECT count(*) FROM sluice_inbox WHERE received_at >= " SINCE                               \
+    " AND subsystem = '" subsystem "')"
+static const char count_sql[] = "SELECT " COUNT_OF("billing");
+static const char count_both_sql[] =
+    "SELECT least(" COUNT_OF("billing") ", " COUNT_OF("activity") ")";
+
+extern const struct sl_embedded embedded_dev_scripts[];
+extern const size_t embedded_dev_scripts_count;
 
 static const struct {
     const char *title;
@@ -39,7 +48,7 @@ static const struct {
 } tables[] = {
     { "What the events became",
       "SELECT type, verdict, count(*) AS events FROM sluice_inbox WHERE received_at >= " SINCE " "
-      "GROUP BY 1, 2 ORDER BY 1, 2" },
+      "AND subsystem = 'billing' GROUP BY 1, 2 ORDER BY 1, 2" },
     { "Rows in the billing tables",
       "SELECT 'billing_customer' AS \"table\", count(*) AS rows FROM billing_customer "
       "UNION ALL SELECT 'billing_subscription', count(*) FROM billing_subscription "
@@ -59,7 +68,7 @@ static const struct {
       "ORDER BY c.synced_at DESC, c.id DESC LIMIT 5" },
     { "From webhook to committed row, in milliseconds",
       "WITH took AS (SELECT 1000 * extract(epoch FROM applied_at - received_at) AS ms "
-      "FROM sluice_inbox WHERE received_at >= " SINCE ") "
+      "FROM sluice_inbox WHERE received_at >= " SINCE " AND subsystem = 'billing') "
       "SELECT count(*) AS events, "
       "round(percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), 1) AS p50, "
       "round(percentile_disc(0.95) WITHIN GROUP (ORDER BY ms), 1) AS p95, "
@@ -67,13 +76,19 @@ static const struct {
       "round(max(ms), 1) AS max FROM took" },
 };
 
+static const char activity_sql[] =
+    "SELECT type, events FROM demo_activity_by_type ORDER BY events DESC, type LIMIT 5";
+
 struct demo {
     const struct dev_home *home;
     const char *database_url;
+    bool has_activity; /* the stack runs the second subsystem */
     struct dev_env env;
 };
 
 static void demo_done(struct demo *demo);
+static bool prepare_activity(const struct demo *demo, struct sl_err *err);
+static bool show_activity(const struct demo *demo, unsigned count, struct sl_err *err);
 static int show_outage(const struct demo *demo, unsigned sent);
 static void show_log_line(const struct dev_home *home, const char *event);
 static bool send_events(const struct demo *demo, unsigned count, int *out_status,
@@ -102,6 +117,7 @@ int dev_demo(const struct dev_home *home, unsigned count)
         return failed("no stack with a publisher and a consumer is up; start one: sluice dev",
                       EX_UNAVAILABLE);
     }
+    demo.has_activity = ops_stack_get(&stack, "SLUICE_SUBSYSTEMS") != NULL;
     dev_env_inherit(&demo.env);
     for (size_t i = 0; i < stack.count; i++) {
         dev_env_set(&demo.env, stack.entries[i].name, "%s", stack.entries[i].value);
@@ -112,6 +128,9 @@ int dev_demo(const struct dev_home *home, unsigned count)
     }
     dev_env_set(&demo.env, "PGOPTIONS", "-c sluice.since=%s", sl_buf_span(&answer).data);
 
+    if (demo.has_activity && !prepare_activity(&demo, &err)) {
+        return failed(err.text, EX_UNAVAILABLE);
+    }
     printf("Sending %u signed sample events …\n", count);
     (void)fflush(stdout);
     if (!send_events(&demo, count, &status, &err)) {
@@ -132,7 +151,34 @@ int dev_demo(const struct dev_home *home, unsigned count)
     }
     printf("\nProved: %u events were accepted, %lld rows are in sluice_inbox.\n\n", count,
            (long long)rows);
+    if (demo.has_activity && !show_activity(&demo, count, &err)) {
+        return failed(err.text, EX_UNAVAILABLE);
+    }
     return show_outage(&demo, count);
+}
+
+/* What the section `activity` of scripts/demo.conf calls; the consumer looks for it when the first event comes. */
+static bool prepare_activity(const struct demo *demo, struct sl_err *err)
+{
+    SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
+    sl_buf_init(&answer, ANSWER_BYTES_MAX);
+    for (size_t i = 0; i < embedded_dev_scripts_count; i++) {
+        if (strcmp(embedded_dev_scripts[i].name, "demo.sql") == 0) {
+            return ask(demo, embedded_dev_scripts[i].data, &answer, err);
+        }
+    }
+    return sl_fail(err, SL_E_BUG, "demo.sql is not part of this build");
+}
+
+static bool show_activity(const struct demo *demo, unsigned count, struct sl_err *err)
+{
+    if (!show(demo, "What a second subsystem, one SQL function, made of the same events",
+              activity_sql, err)) {
+        return false;
+    }
+    printf("\nProved: each of 2 subsystems has applied all %u events, from a queue of its own.\n\n",
+           count);
+    return true;
 }
 
 /* The product's point: the broker goes away, events are still accepted, and every one of them arrives. */
@@ -263,7 +309,7 @@ static bool count_rows(const struct demo *demo, int64_t *out_rows, struct sl_err
 {
     SL_DONE(sl_buf_done) struct sl_buf answer = { 0 };
     sl_buf_init(&answer, ANSWER_BYTES_MAX);
-    if (!ask(demo, count_sql, &answer, err)) {
+    if (!ask(demo, demo->has_activity ? count_both_sql : count_sql, &answer, err)) {
         return false;
     }
     return sl_units_decimal(sl_buf_span(&answer), 18, out_rows) ||

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -17,6 +18,7 @@
 #define TRY_PAUSE_MS     1000
 #define LEFTOVER_WAIT_MS 45000 /* longer than a script's own stop */
 #define SECRET_BYTES     24u
+#define SUBSYSTEMS_KEY   "SLUICE_SUBSYSTEMS"
 
 static void end_leftovers(const struct dev_home *home);
 static void end_server(const struct dev_home *home, enum dev_who who);
@@ -49,6 +51,9 @@ bool dev_setup_prepare(struct dev_supervisor *sup, struct sl_err *err)
     } else if (!make_secret(sup->secret, sizeof sup->secret, err)) {
         return false;
     }
+    /* Once its queue exists somebody has to read it. */
+    sup->has_activity = getenv(SUBSYSTEMS_KEY) == NULL &&
+                        (sup->opts.with_demo || ops_stack_get(&before, SUBSYSTEMS_KEY) != NULL);
     return dev_ports_pick(&before, sup->ports, err);
 }
 
@@ -281,6 +286,9 @@ static bool save_addresses(const struct dev_supervisor *sup, struct sl_err *err)
                             "SLUICE_STATE_DIR=%s/data\n",
                             sup->ports[DEV_PORT_HTTP], sup->ports[DEV_PORT_PUBLISHER_METRICS],
                             sup->ports[DEV_PORT_CONSUMER_METRICS], sup->home->dir);
+    }
+    if (sup->has_activity) {
+        (void)sl_buf_printf(&lines, SUBSYSTEMS_KEY "=%s/scripts/demo.conf\n", sup->home->dir);
     }
     (void)sl_buf_printf(&lines,
                         "STACK_DIR=%s\n"

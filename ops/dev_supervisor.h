@@ -60,6 +60,7 @@ struct dev_supervisor {
     uint16_t ports[DEV_PORTS];
     char secret[80];   /* signing secret of the webhook endpoint */
     char password[80]; /* of the broker; known once it has run */
+    bool has_activity; /* the demonstration's second subsystem runs as well */
     struct dev_child children[DEV_WHO_COUNT];
     struct dev_task tasks[DEV_TASKS];
     enum dev_phase phase;

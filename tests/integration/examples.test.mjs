@@ -111,6 +111,14 @@ test('order-provisioning: three attempts, then it is told', async () => {
   answer = () => 200;
 });
 
+test('sim-management: other events than a changed network type go at once, signed', async () => {
+  await producer.publish({ id: 'sim_1', type: 'sim.activated', body: { iccid: '89' } });
+  await until('it arrives', () => requests('/sims').length > 0);
+  const [request] = requests('/sims');
+  assert.deepEqual(new Webhook(secrets.SIM_MANAGEMENT_SECRET).verify(request.body, request.headers), { iccid: '89' });
+  await rows('it is recorded', "SELECT subsystem, verdict FROM sluice_inbox WHERE event_id = 'sim_1'", [['sim-management', 'applied']]);
+});
+
 test('transcode: jobs follow their track, the newest event wins', async () => {
   await producer.publish({ id: 'tr_1', type: 'track.uploaded', body: { track_id: 't1' }, occurredAt: 1700000001 });
   await producer.publish({ id: 'tr_3', type: 'track.transcoded', body: { track_id: 't1' }, occurredAt: 1700000003 });

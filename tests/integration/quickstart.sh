@@ -14,6 +14,7 @@ fail() {
     exit 1
 }
 grep -q 'Proved: 200 events were accepted, 200 rows are in sluice_inbox' "$dir/out" || fail "the rows were not proved"
+grep -q 'Proved: each of 2 subsystems has applied all 200 events' "$dir/out" || fail "the second subsystem was not fed"
 grep -q 'Proved: 100 events were accepted while the broker was away, 100 rows arrived when it was back, lost: 0' "$dir/out" || fail "the outage was not survived"
 grep -qE 'billing_customer +\| +[1-9]' "$dir/out" || fail "no customer arrived"
 grep -q 'From webhook to committed row' "$dir/out" || fail "no latency was shown"

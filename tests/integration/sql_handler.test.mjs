@@ -46,6 +46,7 @@ BEGIN
   RETURN 'whatever';
 END $$;
 CREATE SCHEMA app;
+CREATE FUNCTION app.told(letter sluice_dead_letter) RETURNS void LANGUAGE sql AS '';
 CREATE TABLE app.bytes(id text PRIMARY KEY, is_json boolean, raw bytea);
 CREATE FUNCTION app.bytes_apply(event_id text, body json, raw bytea) RETURNS void LANGUAGE sql
   AS 'INSERT INTO app.bytes VALUES (event_id, body IS NOT NULL, raw)';
@@ -166,6 +167,10 @@ test('sluice-consumer --check names each function that cannot be called', async 
   const wrong = check(section('a', 'note_aply') + section('b', 'app.bytes_apply') + section('c', 'pg_catalog.now') + section('d', 'app.nothing'));
   assert.equal(wrong.status, 78);
   assert.match(wrong.stderr, /\[a\] function: there is no function note_aply; expected: note_aply\(event_id text, type text, body jsonb\)\n.*\[d\] function: there is no function app.nothing/s);
+  const told = check(`${section('a', 'note_apply')}on-dead = sql note_failed\n${section('b', 'app.bytes_apply')}on-dead = sql app.told\n`);
+  assert.equal(told.status, 78);
+  assert.match(told.stderr, /\[a\] on-dead: there is no function note_failed; expected: note_failed\(sluice_dead_letter\)\n/);
+  assert.doesNotMatch(told.stderr, /\[b\]/);
   const unreachable = check(section('a', 'note_apply'), { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x' });
   assert.equal(unreachable.status, 0);
   assert.match(unreachable.stderr, /^functions were not looked at: /);
