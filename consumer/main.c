@@ -60,6 +60,7 @@ static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool start_attempts(struct app *app, struct sl_err *err);
 static bool start_workers(struct app *app, struct sl_err *err);
+static bool is_paused(const struct app *app, const struct sl_subsystem *subsystem);
 static bool start_teller(struct app *app, struct sl_err *err);
 static bool start_parker(struct app *app, struct sl_err *err);
 static bool start_upkeep(struct app *app, struct sl_err *err);
@@ -244,6 +245,9 @@ static bool start_attempts(struct app *app, struct sl_err *err)
 static bool start_workers(struct app *app, struct sl_err *err)
 {
     for (size_t i = 0; i < app->config.chosen_count; i++) {
+        if (is_paused(app, app->config.chosen[i])) {
+            continue;
+        }
         for (unsigned number = 0; number < app->config.chosen[i]->workers; number++) {
             struct con_worker *worker = con_worker_new(
                 &(struct con_worker_opts){
@@ -265,6 +269,17 @@ static bool start_workers(struct app *app, struct sl_err *err)
             app->workers[app->worker_count++] = worker;
         }
     }
+    return true;
+}
+
+/* Its queue keeps what comes, and its dead letters are looked after. */
+static bool is_paused(const struct app *app, const struct sl_subsystem *subsystem)
+{
+    if (app->config.flag_billing || subsystem->handler != SL_HANDLER_BILLING) {
+        return false;
+    }
+    sl_warn(app->log, "config.warning", "billing is off: its events wait in the broker",
+            sl_str("reason", "FLAG_QUEUE_BILLING is false"), sl_str("subsystem", subsystem->name));
     return true;
 }
 

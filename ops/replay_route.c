@@ -8,7 +8,7 @@ bool ops_replay_route(struct sl_span subsystem, struct sl_span routing_key,
                       struct ops_replay_route *out_route, struct sl_err *err)
 {
     if (!sl_span_is(subsystem, OPS_UNROUTED_NAME)) {
-        char name[SL_DELAY_SUBSYSTEM_BYTES + 1];
+        char name[SL_DELAY_TARGET_BYTES + 1];
         struct sl_delay_route due;
         if (subsystem.bytes >= sizeof name) {
             return sl_fail(err, SL_E_CONFIG, "no subsystem has so long a name");

@@ -120,16 +120,17 @@ static void add_subsystem_bindings(struct maker *maker, const struct sl_subsyste
     const char *name = print(maker, "%s", subsystem->name);
 
     /* One star per delay level, then the name: a fixed length, so that no name can match another's tail. */
-    char due[TEXT_BYTES_MAX + 1] = "";
-    size_t used = 0;
-    for (unsigned i = 0; i < SL_DELAY_LEVELS; i++) {
-        used += (size_t)snprintf(due + used, sizeof due - used, "*.");
+    char stars[2 * SL_DELAY_LEVELS + 1] = "";
+    for (size_t i = 0; i < SL_DELAY_LEVELS; i++) {
+        memcpy(stars + 2 * i, "*.", 3);
     }
-    snprintf(due + used, sizeof due - used, "%s", name);
-
     add_binding(maker, SL_AMQP_BIND_QUEUE, parked, "sluice.parked", name);
-    add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due", print(maker, "%s", due));
+    add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due", print(maker, "%s%s", stars, name));
     add_arrivals(maker, subsystem);
+    for (size_t i = 0; i < subsystem->binding_count; i++) {
+        add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due",
+                    print(maker, "%s" SL_DELAY_EVENTS ".%s", stars, subsystem->bindings[i]));
+    }
 }
 
 /* Events go to the queue of their delay, to the work queue when they have none; where types differ, by way of an exchange that sorts them. */

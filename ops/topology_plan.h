@@ -14,7 +14,7 @@
 #include "shared/delay_route.h"
 #include "shared/subsystems.h"
 
-#define OPS_TOPOLOGY_STEPS_MAX   1024u
+#define OPS_TOPOLOGY_STEPS_MAX   2048u
 #define OPS_TOPOLOGY_ARENA_BYTES (1024u * 1024u)
 
 struct ops_topology_step {

@@ -14,6 +14,7 @@ static void tell_people(const struct ops_trigger_report *report);
 static void tell_programs(const struct ops_trigger_report *report);
 static const char *meaning(unsigned status);
 static const char *advice(unsigned status);
+static uint64_t unauthentic(const struct ops_tally *tally);
 static uint64_t refused(const struct ops_tally *tally);
 static double milliseconds(uint32_t us);
 
@@ -30,11 +31,17 @@ int ops_trigger_status(const struct ops_trigger_report *report)
 {
     const struct ops_tally *tally = report->tally;
     uint64_t kept = tally->by_status[200] + tally->by_status[202] - tally->unstored;
-    uint64_t expected = report->expects_refusal ? tally->by_status[400] : kept;
+    uint64_t expected = report->expects_refusal ? unauthentic(tally) : kept;
     if (tally->answered == 0) {
         return EX_UNAVAILABLE;
     }
     return expected == report->asked ? EX_OK : EX_PARTIAL;
+}
+
+/* Who sends bad signatures by the thousand is answered 429 before they are looked at. */
+static uint64_t unauthentic(const struct ops_tally *tally)
+{
+    return tally->by_status[400] + tally->by_status[429];
 }
 
 static uint64_t refused(const struct ops_tally *tally)
@@ -71,12 +78,12 @@ static void tell_people(const struct ops_trigger_report *report)
                milliseconds(ops_tally_percentile_us(tally, 100)));
     }
     for (unsigned status = 0; status < OPS_VOLLEY_STATUS_MAX; status++) {
-        bool is_expected = report->expects_refusal && status == 400;
+        bool is_expected = report->expects_refusal && (status == 400 || status == 429);
         if (tally->by_status[status] > 0 && advice(status) != NULL && !is_expected) {
             printf("%s\n", advice(status));
         }
     }
-    if (report->expects_refusal && tally->by_status[400] == report->asked) {
+    if (report->expects_refusal && unauthentic(tally) == report->asked) {
         printf("All of them were refused, as they should be.\n");
     } else if (report->expects_refusal && tally->by_status[200] + tally->by_status[202] > 0) {
         printf("%" PRIu64

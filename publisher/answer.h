@@ -15,6 +15,8 @@ enum pub_answer {
     PUB_JOURNALED,      /* 202: our journal has it, and publishes it later */
     PUB_DROPPED,        /* 202 that says so: a line in the drop log is all there is */
     PUB_NOT_AUTHENTIC,  /* 400: signature missing, malformed, wrong, stale or from the future */
+    PUB_MALFORMED,      /* 400: an event of our own programs that cannot be read */
+    PUB_FORBIDDEN,      /* 403: did not come through the edge */
     PUB_EMPTY,          /* 400: authentic, but without a body */
     PUB_ENCODED,        /* 415: Content-Encoding */
     PUB_LENGTH_MISSING, /* 411 */

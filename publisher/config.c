@@ -1,6 +1,7 @@
 #include "publisher/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shared/listen.h"
 
@@ -10,14 +11,18 @@ static const struct sl_conf_key keys[] = {
 };
 #undef SL_CONF
 
-/* What a policy may be given for. */
-static const char *const sources[] = { "stripe", NULL };
-
 static void check_doors(const struct pub_config *config, struct sl_buf *mistakes);
 static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
-static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes);
+static void load_sources(struct pub_config *config, const struct sl_conf_source *source,
+                         struct sl_buf *mistakes);
+static char *read_secrets(const struct pub_config *config, const struct sl_conf_source *source,
+                          const char *name, struct sl_buf *mistakes);
+static void parse_policies(struct pub_config *config, struct sl_buf *mistakes);
 static void check_sentry(struct pub_config *config, struct sl_buf *mistakes);
 static void check_times(const struct pub_config *config, struct sl_buf *mistakes);
+static void load_tokens(struct pub_config *config, struct sl_buf *mistakes);
+static void load_origin(struct pub_config *config, struct sl_buf *mistakes);
+static void wipe(char **text);
 static const struct sl_conf_key *find(const char *name);
 
 bool pub_config_read(struct pub_config *config, char *const *environment, struct sl_err *err)
@@ -34,10 +39,12 @@ void pub_config_load(struct pub_config *config, char *const *environment, struct
     sl_conf_source_init(&source, environment, mistakes);
     sl_conf_read(keys, SL_COUNT(keys), &source, config, mistakes);
     check_amqp(config, mistakes);
-    load_stripe_secrets(config, mistakes);
+    load_sources(config, &source, mistakes);
     check_sentry(config, mistakes);
     check_times(config, mistakes);
-    pub_policy_parse(config->degraded_policy, sources, &config->policies, mistakes);
+    load_tokens(config, mistakes);
+    load_origin(config, mistakes);
+    parse_policies(config, mistakes);
     if (config->port != 0) {
         snprintf(config->listen, sizeof config->listen, "0.0.0.0:%d", (int)config->port);
     } else if (config->http_listen != NULL) {
@@ -87,18 +94,52 @@ static void check_amqp(struct pub_config *config, struct sl_buf *mistakes)
     }
 }
 
-static void load_stripe_secrets(struct pub_config *config, struct sl_buf *mistakes)
+/* Every enabled source needs safe secrets, but for Stripe while billing is switched off. */
+static void load_sources(struct pub_config *config, const struct sl_conf_source *source,
+                         struct sl_buf *mistakes)
 {
-    const char *why = NULL;
-    if (pub_keyring_load(&config->stripe_keys, config->stripe_secrets, &why)) {
-        return;
+    sl_sources_load(config->sources_file, &config->webhook_sources, mistakes);
+    for (size_t i = 0; i < config->webhook_sources.count; i++) {
+        const struct sl_source *rules = &config->webhook_sources.items[i];
+        const char *why = NULL;
+        if (!rules->enabled || rules->scheme.name == NULL) {
+            continue; /* what the file says wrongly was said */
+        }
+        config->signing[i].secrets = read_secrets(config, source, rules->secret_name, mistakes);
+        if (pub_keyring_load(&config->signing[i].keyring, &rules->scheme,
+                             config->signing[i].secrets, &why)) {
+            continue;
+        }
+        bool may_wait = strcmp(rules->name, SL_SOURCE_STRIPE) == 0 && !config->flag_billing;
+        if (may_wait) {
+            snprintf(config->secret_warning, sizeof config->secret_warning, "%s: %s",
+                     rules->secret_name, why);
+        } else {
+            sl_buf_printf(mistakes, "%s: %s\n", rules->secret_name, why);
+        }
     }
-    if (config->flag_billing) {
-        sl_buf_printf(mistakes, "STRIPE_WEBHOOK_SECRET: %s\n", why);
-    } else {
-        snprintf(config->secret_warning, sizeof config->secret_warning, "STRIPE_WEBHOOK_SECRET: %s",
-                 why);
+}
+
+/* Stripe's has a key of its own, so that --help knows it. */
+static char *read_secrets(const struct pub_config *config, const struct sl_conf_source *source,
+                          const char *name, struct sl_buf *mistakes)
+{
+    if (strcmp(name, "STRIPE_WEBHOOK_SECRET") != 0) {
+        return sl_conf_secret(source, name, mistakes);
     }
+    return config->stripe_secrets == NULL ? NULL : strdup(config->stripe_secrets);
+}
+
+static void parse_policies(struct pub_config *config, struct sl_buf *mistakes)
+{
+    const char *names[SL_SOURCES_MAX + 2];
+    size_t count = 0;
+    for (size_t i = 0; i < config->webhook_sources.count; i++) {
+        names[count++] = config->webhook_sources.items[i].name;
+    }
+    names[count++] = SL_SOURCE_INTERNAL;
+    names[count] = NULL;
+    pub_policy_parse(config->degraded_policy, names, &config->policies, mistakes);
 }
 
 static void check_sentry(struct pub_config *config, struct sl_buf *mistakes)
@@ -125,9 +166,63 @@ static void check_times(const struct pub_config *config, struct sl_buf *mistakes
     }
 }
 
+static void load_tokens(struct pub_config *config, struct sl_buf *mistakes)
+{
+    const struct {
+        enum pub_caller caller;
+        const char *name;
+        char **text;
+    } rows[] = {
+        { PUB_CALLER_CONSOLE, "QUEUE_SERVICE_TOKEN_CONSOLE", &config->token_console },
+        { PUB_CALLER_RAPTOR, "QUEUE_SERVICE_TOKEN_RAPTOR", &config->token_raptor },
+        { PUB_CALLER_CRON, "QUEUE_SERVICE_TOKEN_CRON", &config->token_cron },
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        pub_tokens_add(&config->tokens, rows[i].caller, rows[i].name, *rows[i].text, mistakes);
+        wipe(rows[i].text);
+    }
+}
+
+/* A guard that nobody can pass is a way to close the door, so it is said, not refused. */
+static void load_origin(struct pub_config *config, struct sl_buf *mistakes)
+{
+    config->origin.mode = (enum pub_origin_mode)config->origin_guard;
+    const char *item = pub_cidrs_parse(config->trusted_proxies, &config->origin.proxies);
+    if (item != NULL) {
+        sl_buf_printf(
+            mistakes,
+            "SLUICE_TRUSTED_PROXIES: \"%.*s\" is not a network such as 10.0.0.0/8 (at most %u)\n",
+            (int)strcspn(item, ", \t"), item, PUB_CIDRS_MAX);
+    }
+    const char *why = pub_origin_set_secrets(&config->origin, config->origin_secret);
+    if (why != NULL) {
+        sl_buf_printf(mistakes, "SLUICE_ORIGIN_SECRET: %s\n", why);
+    }
+    wipe(&config->origin_secret);
+    if (config->origin.mode != PUB_ORIGIN_OFF && config->origin.proxies.count == 0 &&
+        config->origin.secret_count == 0) {
+        snprintf(
+            config->origin_warning, sizeof config->origin_warning,
+            "FLAG_ENFORCE_QUEUE_CF_ORIGIN: without SLUICE_TRUSTED_PROXIES or SLUICE_ORIGIN_SECRET "
+            "no request can pass");
+    }
+}
+
+static void wipe(char **text)
+{
+    if (*text != NULL) {
+        explicit_bzero(*text, strlen(*text));
+        free(*text);
+        *text = NULL;
+    }
+}
+
 void pub_config_done(struct pub_config *config)
 {
-    pub_keyring_done(&config->stripe_keys);
+    for (size_t i = 0; i < SL_SOURCES_MAX; i++) {
+        pub_keyring_done(&config->signing[i].keyring);
+        wipe(&config->signing[i].secrets);
+    }
     sl_amqp_url_done(&config->amqp);
     sl_conf_done(keys, SL_COUNT(keys), config);
 }
@@ -143,6 +238,42 @@ size_t pub_config_changes(const struct pub_config *a, const struct pub_config *b
         }
     }
     return count;
+}
+
+size_t pub_config_secret_changes(const struct pub_config *a, const struct pub_config *b,
+                                 size_t out_places[SL_SOURCES_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->webhook_sources.count && i < b->webhook_sources.count; i++) {
+        const struct sl_source *was = &a->webhook_sources.items[i];
+        const struct sl_source *is = &b->webhook_sources.items[i];
+        if (strcmp(was->name, is->name) != 0 || strcmp(was->secret_name, is->secret_name) != 0) {
+            continue; /* another source: for a restart */
+        }
+        const char *before = a->signing[i].secrets;
+        const char *after = b->signing[i].secrets;
+        if ((before == NULL) != (after == NULL) || (before != NULL && strcmp(before, after) != 0)) {
+            out_places[count++] = i;
+        }
+    }
+    return count;
+}
+
+size_t pub_config_secrets(const struct pub_config *config)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->webhook_sources.count; i++) {
+        count += config->signing[i].keyring.count;
+    }
+    return count;
+}
+
+void pub_config_swap_secrets(struct pub_config *a, struct pub_config *b, size_t place)
+{
+    char *held = a->signing[place].secrets;
+    a->signing[place].secrets = b->signing[place].secrets;
+    b->signing[place].secrets = held;
+    pub_keyring_swap(&a->signing[place].keyring, &b->signing[place].keyring);
 }
 
 void pub_config_swap(struct pub_config *a, struct pub_config *b, const char *name)

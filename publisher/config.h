@@ -1,17 +1,20 @@
 /*
  * config - what the publisher is told: keys of publisher/config.def, parsed and checked.
  *
- * Refuses an unsafe webhook secret; with FLAG_QUEUE_BILLING=false that is a warning and billing routes answer 503.
+ * Refuses an unsafe secret of any enabled source; with FLAG_QUEUE_BILLING=false that of Stripe is a warning and billing routes answer 503.
  * Threads: read at start, and again on SIGHUP by the loop that owns it (reload); const for everyone else.
  */
 #ifndef PUBLISHER_CONFIG_H
 #define PUBLISHER_CONFIG_H
 
 #include "publisher/keyring.h"
+#include "publisher/origin.h"
 #include "publisher/policy.h"
+#include "publisher/tokens.h"
 #include "shared/amqp_url.h"
 #include "shared/conf.h"
 #include "shared/sentry_dsn.h"
+#include "shared/sources.h"
 
 #define PUB_CONFIG_KEYS_MAX           64u
 #define PUB_CONFIG_MISTAKES_BYTES_MAX (32u * 1024u)
@@ -20,10 +23,17 @@
 struct pub_config {
 #include "publisher/config.def"
     struct sl_amqp_url amqp;
-    char listen[128]; /* PORT or SLUICE_HTTP_LISTEN */
-    struct pub_keyring stripe_keys;
+    char listen[128];                  /* PORT or SLUICE_HTTP_LISTEN */
+    struct sl_sources webhook_sources; /* the parsed file of sources */
+    struct {
+        char *secrets; /* owned; NULL: none */
+        struct pub_keyring keyring;
+    } signing[SL_SOURCES_MAX];   /* of each source, in their order */
     struct sl_sentry_dsn sentry; /* SENTRY_DSN_QUEUE, else SENTRY_DSN */
     bool has_sentry;
+    struct pub_tokens tokens; /* hashes; the texts are wiped once they are read */
+    struct pub_origin origin;
+    char origin_warning[160];        /* why the guard lets nobody in; "" when it can */
     struct pub_policy_list policies; /* the parsed degraded_policy */
     char
         secret_warning[160]; /* why billing cannot run although the start goes on; "" when it can */
@@ -43,6 +53,14 @@ size_t pub_config_changes(const struct pub_config *a, const struct pub_config *b
                           const char *out_names[PUB_CONFIG_KEYS_MAX]);
 /* Each gets the other's value for a key, as it was written; what was parsed from it stays where it is. */
 void pub_config_swap(struct pub_config *a, struct pub_config *b, const char *name);
+
+/* The places of sources whose signing secrets differ; the number of them. */
+size_t pub_config_secret_changes(const struct pub_config *a, const struct pub_config *b,
+                                 size_t out_places[SL_SOURCES_MAX]);
+/* How many signing secrets are in force, of all sources together. */
+size_t pub_config_secrets(const struct pub_config *config);
+/* Each gets the other's secrets and keys of a source. */
+void pub_config_swap_secrets(struct pub_config *a, struct pub_config *b, size_t place);
 
 /* Appends the table of keys for --help. */
 void pub_config_help(struct sl_buf *out);

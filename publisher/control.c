@@ -108,8 +108,8 @@ static void put_journal(const struct sl_journal_stats *journal, struct sl_json_w
 static void put_sources(const struct pub_control *control, struct sl_json_writer *json)
 {
     sl_json_put_array(json, "sources");
-    for (size_t i = 0; i < control->source_count; i++) {
-        sl_json_put_text(json, NULL, sl_span_of(control->sources[i].name));
+    for (size_t i = 0; i < control->sources->count; i++) {
+        sl_json_put_text(json, NULL, sl_span_of(control->sources->items[i].name));
     }
     sl_json_array_end(json);
 }
@@ -173,8 +173,8 @@ static bool take_source(const struct pub_control *control, const struct sl_contr
     }
     char known[256] = "";
     size_t used = 0;
-    for (size_t i = 0; i < control->source_count; i++) {
-        const char *name = control->sources[i].name;
+    for (size_t i = 0; i < control->sources->count; i++) {
+        const char *name = control->sources->items[i].name;
         if (sl_span_is(named, name)) {
             *out_source = name;
             return true;

@@ -16,7 +16,7 @@
 #include "publisher/gate.h"
 #include "publisher/levels.h"
 #include "publisher/outage.h"
-#include "publisher/webhook.h"
+#include "publisher/source.h"
 #include "shared/control.h"
 #include "shared/journal.h"
 
@@ -36,8 +36,7 @@ struct pub_control_view {
 struct pub_control {
     struct pub_gate *gate; /* all borrowed */
     struct pub_levels *levels;
-    const struct pub_source *sources;
-    size_t source_count;
+    const struct pub_sources *sources;
     const char *service;
     void (*look)(void *arg, struct pub_control_view *out_view);
     void *arg;

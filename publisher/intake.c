@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "publisher/body_shape.h"
 #include "publisher/broker.h"
 #include "publisher/broker_signs.h"
 #include "publisher/pending.h"
+#include "publisher/refuse.h"
 #include "publisher/replay.h"
 #include "publisher/stores.h"
 #include "publisher/wrap.h"
@@ -18,8 +20,6 @@
 #define ANSWER_BYTES_MAX 1024u
 /* So long after the last nack or return the broker does not count as confirming, although it is connected. */
 #define REFUSING_MS 3000
-/* The journal keeps it with the event; today every event is Stripe's. */
-#define PROVIDER_STRIPE 1u
 
 struct pub_intake {
     struct pub_intake_opts opts;
@@ -33,7 +33,6 @@ struct pub_intake {
     struct pub_replay *replay;   /* NULL without a journal, and while the intake is being closed */
     struct sl_timer *late_timer; /* armed while requests wait */
     struct sl_timer *refusing;   /* armed: the broker refused a publish a moment ago */
-    bool is_draining;
     struct sl_series *inflight;
     struct sl_series *confirm_seconds;
 };
@@ -62,10 +61,17 @@ static enum pub_outage outage(const struct pub_intake *intake);
 static void go_on(struct pub_intake *intake, struct pub_event *event);
 static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
                        struct sl_err *err);
+static bool take(struct pub_intake *intake, const struct pub_source *source,
+                 struct pub_waiter waiter);
+static bool wrap_event(struct pub_intake *intake, const struct pub_event *event,
+                       struct sl_err *err);
+static void compare_claim(struct pub_intake *intake, const struct pub_event *event);
 static bool publish(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
 static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
 static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
                 const struct sl_err *why);
+static void answer_waiter(struct pub_intake *intake, struct pub_waiter waiter, const char *id,
+                          enum pub_answer answer);
 static void on_late(void *arg);
 static void end_late(struct pub_intake *intake, struct pub_event *event);
 static void forget(struct pub_intake *intake, struct pub_event *event, const char *kept);
@@ -193,9 +199,10 @@ void pub_intake_free(struct pub_intake *intake)
     pub_replay_free(SL_TAKE(intake->replay));
     pub_stores_close(&intake->stores);
     for (uint32_t i = 0; intake->pending.events != NULL && i < intake->pending.max; i++) {
-        if (intake->pending.events[i].request != NULL) {
-            pub_intake_refuse(pub_pending_release(&intake->pending, &intake->pending.events[i]),
-                              PUB_UNAVAILABLE);
+        struct pub_event *event = &intake->pending.events[i];
+        if (!pub_waiter_is_nobody(&event->waiter)) {
+            answer_waiter(intake, pub_pending_release(&intake->pending, event), event->id,
+                          PUB_UNAVAILABLE);
         }
     }
     sl_timer_free(intake->late_timer);
@@ -288,39 +295,42 @@ static enum pub_outage outage(const struct pub_intake *intake)
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
                      struct sl_http_request *request)
 {
-    const struct sl_http_head *head = sl_http_request_head(request);
-    const struct pub_webhook webhook = {
-        .signature = sl_http_field(head, "Stripe-Signature"),
-        .content_encoding = sl_http_field(head, "Content-Encoding"),
-        .body = sl_http_request_body(request),
-        .received_at_us = sl_http_request_received_us(request),
-    };
-    enum pub_answer refusal = PUB_NOT_AUTHENTIC;
-    enum sl_signature_verdict verdict = SL_SIGNATURE_MISSING;
-    struct pub_event *event = NULL;
-    if (intake->is_draining) {
-        refusal = PUB_DRAINING;
-    } else if (pub_webhook_admit(source, &webhook, &refusal, &verdict)) {
-        event = pub_pending_take(&intake->pending, request, source, sl_clock_mono_ms());
-        refusal = PUB_OVERLOADED;
+    struct pub_waiter waiter = { .request = request };
+    if (!take(intake, source, waiter)) {
+        pub_refuse(request, PUB_OVERLOADED);
     }
+}
+
+void pub_intake_take_batch(struct pub_intake *intake, const struct pub_source *source,
+                           struct pub_batch *batch)
+{
+    for (size_t i = 0; i < batch->production.count; i++) {
+        struct pub_waiter waiter = { .batch = batch, .place = i };
+        if (batch->production.items[i].fault != NULL) {
+            pub_outcome_count(intake->opts.metrics, source->name, PUB_MALFORMED);
+        } else if (!take(intake, source, waiter)) {
+            pub_batch_settle(batch, i, PUB_OVERLOADED, true);
+        }
+    }
+    pub_batch_end(batch);
+}
+
+/* False when all places are taken. */
+static bool take(struct pub_intake *intake, const struct pub_source *source,
+                 struct pub_waiter waiter)
+{
+    struct pub_event *event =
+        pub_pending_take(&intake->pending, waiter, source, sl_clock_mono_ms());
     if (event == NULL) {
-        bool is_unauthentic = refusal == PUB_NOT_AUTHENTIC;
-        pub_outcome_count(&intake->outcomes, source->name, refusal);
-        sl_info(intake->opts.log, "webhook.refused", "a request was refused; nothing was stored",
-                sl_str("source", source->name),
-                sl_str("reason", is_unauthentic ? sl_signature_verdict_name(verdict)
-                                                : pub_answer_row(refusal)->outcome),
-                sl_str("peer", sl_http_request_peer(request)),
-                sl_int("body_bytes", (int64_t)webhook.body.bytes));
-        pub_intake_refuse(request, refusal);
-        return;
+        pub_outcome_count(intake->opts.metrics, source->name, PUB_OVERLOADED);
+        return false;
     }
     sl_series_set(intake->inflight, intake->pending.count);
     if (!sl_timer_is_armed(intake->late_timer)) {
         sl_timer_arm(intake->late_timer, intake->opts.answer_ms);
     }
     go_on(intake, event);
+    return true;
 }
 
 /* Tries the policy's deeds in turn, until one is under way or the event has ended. */
@@ -352,8 +362,11 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
 static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
                        struct sl_err *err)
 {
-    if (!pub_wrap_request(&intake->wrap, event->source->name, event->request, err)) {
+    if (!wrap_event(intake, event, err)) {
         return false;
+    }
+    if (event->id[0] == '\0' && event->waiter.request != NULL) {
+        compare_claim(intake, event);
     }
     snprintf(event->id, sizeof event->id, "%.*s", SL_SPAN_ARGS(intake->wrap.envelope.id));
     switch (deed) {
@@ -361,7 +374,7 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
         return publish(intake, event, err);
     case PUB_DEED_JOURNAL:
         return sl_journal_append(intake->stores.journal, sl_buf_span(&intake->wrap.bytes),
-                                 PROVIDER_STRIPE,
+                                 event->source->number,
                                  (uint64_t)intake->wrap.envelope.received_at_us * 1000,
                                  pub_pending_cookie(&intake->pending, event), err);
     case PUB_DEED_DROP:
@@ -371,6 +384,41 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
         break;
     }
     return sl_fail(err, SL_E_BUG, "no such deed");
+}
+
+static bool wrap_event(struct pub_intake *intake, const struct pub_event *event, struct sl_err *err)
+{
+    const struct pub_waiter *waiter = &event->waiter;
+    return waiter->batch == NULL
+               ? pub_wrap_request(&intake->wrap, event->source, waiter->request, err)
+               : pub_wrap_produced(&intake->wrap,
+                                   &waiter->batch->production.items[waiter->place].envelope, err);
+}
+
+/* What an unsigned header claims about the event that is in the wrap: counted, never believed. */
+static void compare_claim(struct pub_intake *intake, const struct pub_event *event)
+{
+    enum { SHOWN_BYTES_MAX = 64 };
+    const struct sl_fact_rules *facts = &event->source->rules->facts;
+    struct sl_span type = intake->wrap.envelope.type;
+    struct sl_span claim = { NULL, 0 };
+    if (facts->claim_header != NULL) {
+        claim = sl_http_field(sl_http_request_head(event->waiter.request), facts->claim_header);
+    }
+    if (claim.data == NULL) {
+        return;
+    }
+    bool fits = pub_claim_fits(facts->shape, claim, type);
+    sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_CLAIMS, event->source->name,
+                                    fits ? "fits" : "differs"),
+                  1);
+    claim.bytes = claim.bytes > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : claim.bytes;
+    if (!fits) {
+        sl_info(intake->opts.log, "webhook.claim_differs",
+                "an unsigned header claims another type than the body; the body counts",
+                sl_str("source", event->source->name), sl_text("event_type", type),
+                sl_text("claim", claim));
+    }
 }
 
 static bool publish(struct pub_intake *intake, struct pub_event *event, struct sl_err *err)
@@ -474,9 +522,9 @@ static void end_late(struct pub_intake *intake, struct pub_event *event)
 {
     struct sl_err why = { 0 };
     sl_fail(&why, SL_E_DEADLINE, "neither broker nor disk answered in time");
-    pub_outcome_count(&intake->outcomes, event->source->name, PUB_LATE);
+    pub_outcome_count(intake->opts.metrics, event->source->name, PUB_LATE);
     tell(intake, event, PUB_LATE, &why);
-    pub_intake_refuse(pub_pending_abandon(&intake->pending, event), PUB_LATE);
+    answer_waiter(intake, pub_pending_abandon(&intake->pending, event), event->id, PUB_LATE);
 }
 
 /* Kept after all, it is a duplicate of what the sender sends again, and applied once. */
@@ -491,23 +539,32 @@ static void forget(struct pub_intake *intake, struct pub_event *event, const cha
 static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
                 const struct sl_err *why)
 {
-    pub_outcome_count(&intake->outcomes, event->source->name, answer);
+    pub_outcome_count(intake->opts.metrics, event->source->name, answer);
     if (answer != PUB_CONFIRMED) {
         tell(intake, event, answer, why);
     }
-    sl_buf_reset(&intake->answer);
-    if (pub_answer_row(answer)->body == NULL) {
-        pub_answer_received(answer, sl_span_of(event->id), intake->stores.is_durable,
-                            &intake->answer);
-    }
-    struct sl_http_request *request = pub_pending_release(&intake->pending, event);
+    struct pub_waiter waiter = pub_pending_release(&intake->pending, event);
     sl_series_set(intake->inflight, intake->pending.count);
-    if (pub_answer_row(answer)->body != NULL) {
-        pub_intake_refuse(request, answer);
+    answer_waiter(intake, waiter, event->id, answer);
+}
+
+/* id: of the event; read before anything else happens. */
+static void answer_waiter(struct pub_intake *intake, struct pub_waiter waiter, const char *id,
+                          enum pub_answer answer)
+{
+    const struct pub_answer_row *row = pub_answer_row(answer);
+    if (waiter.batch != NULL) {
+        pub_batch_settle(waiter.batch, waiter.place, answer, intake->stores.is_durable);
         return;
     }
-    sl_http_reply(request, &(struct sl_http_reply){ .status = pub_answer_row(answer)->status,
-                                                    .body = sl_buf_span(&intake->answer) });
+    if (row->body != NULL) {
+        pub_refuse(waiter.request, answer);
+        return;
+    }
+    sl_buf_reset(&intake->answer);
+    pub_answer_received(answer, sl_span_of(id), intake->stores.is_durable, &intake->answer);
+    sl_http_reply(waiter.request, &(struct sl_http_reply){ .status = row->status,
+                                                           .body = sl_buf_span(&intake->answer) });
 }
 
 static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
@@ -516,8 +573,7 @@ static void tell(struct pub_intake *intake, const struct pub_event *event, enum 
     char sha256[SL_SHA256_HEX_BYTES] = "";
     struct pub_degraded degraded = { .why = why };
     struct sl_err unread = { 0 };
-    if (!pub_wrap_request(&intake->wrap, event->source->name, event->request, &unread) ||
-        !describe(intake, event, &degraded, sha256)) {
+    if (!wrap_event(intake, event, &unread) || !describe(intake, event, &degraded, sha256)) {
         degraded.envelope =
             &intake->wrap
                  .envelope; /* as far as it could be read: the line is written all the same */
@@ -545,16 +601,6 @@ static bool describe(struct pub_intake *intake, const struct pub_event *event,
     }
     sl_hex_encode(hash, sizeof hash, out_sha256);
     return true;
-}
-
-void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer)
-{
-    const struct pub_answer_row *row = pub_answer_row(answer);
-    sl_http_reply(request,
-                  &(struct sl_http_reply){ .status = row->status,
-                                           .retry_after_s = row->retry_after_s,
-                                           .allow = answer == PUB_BAD_METHOD ? "POST" : NULL,
-                                           .body = sl_span_of(row->body) });
 }
 
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state)
@@ -598,9 +644,4 @@ bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url
                               struct sl_err *err)
 {
     return pub_broker_change(intake->broker, url, err);
-}
-
-void pub_intake_drain(struct pub_intake *intake)
-{
-    intake->is_draining = true;
 }

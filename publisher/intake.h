@@ -1,7 +1,7 @@
 /*
  * intake - an authentic request becomes something durable, and only then an answer.
  *
- * Happy path: admit (webhook), wrap (facts, envelope), publish persistent + mandatory, wait for the confirm, answer 200.
+ * Happy path: wrap (facts, envelope), publish persistent + mandatory, wait for the confirm, answer 200.
  * When the broker is away, blocked, or does not confirm in time, the source's policy says what comes next (policy): the journal, fsynced, then
  * 202; a line in the drop log, then 202 that says so; or 503, and the sender retries. No request waits for a broker that is known to be away.
  * The sender going away does not cancel its event. The number of requests waiting is bounded (503), and so is their time: one for which nothing durable was
@@ -12,10 +12,11 @@
 #ifndef PUBLISHER_INTAKE_H
 #define PUBLISHER_INTAKE_H
 
+#include "publisher/batch.h"
 #include "publisher/outage.h"
 #include "publisher/outcome.h"
 #include "publisher/policy.h"
-#include "publisher/webhook.h"
+#include "publisher/source.h"
 #include "shared/amqp_link.h"
 #include "shared/http_server.h"
 #include "shared/journal.h"
@@ -47,9 +48,13 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
 /* Closes everything; what still waits is answered 503. Accepts NULL. */
 void pub_intake_free(struct pub_intake *intake);
 
-/* Takes the request; answers it now or later. */
+/* Takes a request that was let in (reception); answers it now or later. */
 void pub_intake_take(struct pub_intake *intake, const struct pub_source *source,
                      struct sl_http_request *request);
+
+/* The same for each event of our own programs that has no fault. Takes over the batch. */
+void pub_intake_take_batch(struct pub_intake *intake, const struct pub_source *source,
+                           struct pub_batch *batch);
 
 struct pub_intake_state {
     bool has_tried;                  /* the first attempt to reach the broker is over */
@@ -65,12 +70,6 @@ void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *o
 /* Goes over to another broker without a gap (publisher/broker.h). Takes over what *url owns; on failure nothing has happened. */
 bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,
                               struct sl_err *err) SL_MUST;
-/* From now on new requests are answered 503. */
-void pub_intake_drain(struct pub_intake *intake);
-
-/* Ends a request with one of the fixed answers. */
-void pub_intake_refuse(struct sl_http_request *request, enum pub_answer answer);
-
 SL_DEFINE_AUTO(struct pub_intake *, pub_intake_free)
 
 #endif

@@ -1,17 +1,19 @@
 #include "publisher/keyring.h"
 
-static bool add(struct pub_keyring *keyring, struct sl_span secret, const char **out_why);
+static bool add(struct pub_keyring *keyring, const struct sl_scheme *scheme, struct sl_span secret,
+                const char **out_why);
 
-bool pub_keyring_load(struct pub_keyring *keyring, const char *secrets, const char **out_why)
+bool pub_keyring_load(struct pub_keyring *keyring, const struct sl_scheme *scheme,
+                      const char *secrets, const char **out_why)
 {
     if (secrets == NULL) {
-        *out_why = "must be set to the endpoint's signing secret (whsec_…)";
+        *out_why = "must be set to the sender's signing secret";
         return false;
     }
     struct sl_span rest = sl_span_of(secrets);
     struct sl_span secret = { 0 };
     while (sl_span_split(&rest, ',', &secret)) {
-        if (!add(keyring, secret, out_why)) {
+        if (!add(keyring, scheme, secret, out_why)) {
             pub_keyring_done(keyring);
             return false;
         }
@@ -19,9 +21,10 @@ bool pub_keyring_load(struct pub_keyring *keyring, const char *secrets, const ch
     return true;
 }
 
-static bool add(struct pub_keyring *keyring, struct sl_span secret, const char **out_why)
+static bool add(struct pub_keyring *keyring, const struct sl_scheme *scheme, struct sl_span secret,
+                const char **out_why)
 {
-    *out_why = sl_stripe_secret_objection(secret);
+    *out_why = sl_scheme_secret_objection(scheme, secret);
     if (*out_why != NULL) {
         return false;
     }
@@ -30,7 +33,7 @@ static bool add(struct pub_keyring *keyring, struct sl_span secret, const char *
         return false;
     }
     struct sl_err err = { 0 };
-    struct sl_hmac_key *key = sl_hmac_key_new(secret, &err);
+    struct sl_hmac_key *key = sl_scheme_key_new(scheme, secret, &err);
     if (key == NULL) {
         *out_why = "could not be loaded into the digest library";
         return false;

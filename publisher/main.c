@@ -37,7 +37,12 @@ struct app {
     struct sl_sentry *sentry; /* NULL: none */
     struct pub_gate *gate;
     struct pub_intake *intake;
-    struct pub_source sources[1];
+    struct pub_sources sources;
+    struct pub_flood *flood;
+    struct pub_reception reception;
+    struct pub_guard guard;
+    struct sl_json_parser *parser;
+    struct pub_events_api events;
     struct sl_health health;         /* public port: without metrics */
     struct sl_health private_health; /* metrics port */
     struct pub_routes routes;
@@ -131,6 +136,8 @@ static void app_done(struct app *app)
     sl_control_free(app->control);
     pub_doors_done(&app->doors);
     pub_intake_free(app->intake);
+    sl_json_parser_free(app->parser);
+    pub_flood_free(app->flood);
     pub_gate_free(app->gate);
     sl_sentry_free(app->sentry);
     sl_notify_free(app->notify);
@@ -174,6 +181,10 @@ static bool open_log(struct app *app, struct sl_err *err)
     if (app->config.secret_warning[0] != '\0') {
         sl_warn(app->log, "config.warning", "billing is off: its routes answer 503",
                 sl_str("reason", app->config.secret_warning));
+    }
+    if (app->config.origin_warning[0] != '\0') {
+        sl_warn(app->log, "config.warning", "the origin guard lets nobody in",
+                sl_str("reason", app->config.origin_warning));
     }
     return true;
 }
@@ -256,14 +267,30 @@ static bool open_intake(struct app *app, struct sl_err *err)
 static bool open_servers(struct app *app, struct sl_err *err)
 {
     app->gate = pub_gate_new(app->loop, app->log, app->metrics, err);
-    if (app->gate == NULL) {
+    app->flood = app->gate == NULL ? NULL : pub_flood_new(app->config.bad_signatures, err);
+    if (app->flood == NULL) {
         return false;
     }
-    app->sources[0] = (struct pub_source){
-        .name = "stripe",
-        .keys = app->config.stripe_keys.keys,
-        .key_count = app->config.flag_billing ? app->config.stripe_keys.count : 0,
-        .tolerance_s = app->config.stripe_tolerance / 1000,
+    pub_sources_open(&app->sources, &app->config, app->metrics, sl_clock_mono_ms());
+    app->reception =
+        (struct pub_reception){ .log = app->log, .metrics = app->metrics, .flood = app->flood };
+    app->guard = (struct pub_guard){ .origin = &app->config.origin,
+                                     .secret_header = app->config.origin_secret_header,
+                                     .log = app->log,
+                                     .metrics = app->metrics };
+    app->parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
+    if (app->parser == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no memory for the JSON parser");
+    }
+    app->events = (struct pub_events_api){
+        .tokens = &app->config.tokens,
+        .webhook_sources = &app->config.webhook_sources,
+        .sources = &app->sources,
+        .intake = app->intake,
+        .gate = app->gate,
+        .metrics = app->metrics,
+        .parser = app->parser,
+        .is_draining = &app->is_draining,
     };
     app->health = (struct sl_health){
         .service = app->service, .version = SLUICE_VERSION, .look = look, .arg = app
@@ -273,8 +300,11 @@ static bool open_servers(struct app *app, struct sl_err *err)
     app->routes = (struct pub_routes){
         .intake = app->intake,
         .gate = app->gate,
-        .sources = app->sources,
-        .source_count = SL_COUNT(app->sources),
+        .sources = &app->sources,
+        .reception = &app->reception,
+        .guard = &app->guard,
+        .events = &app->events,
+        .has_billing = app->config.flag_billing,
         .health = &app->health,
         .metrics = app->metrics,
     };
@@ -305,14 +335,12 @@ static bool open_control(struct app *app, struct sl_err *err)
         .log = app->log,
         .levels = &app->levels,
         .intake = app->intake,
-        .stripe = &app->sources[0],
         .sentry = app->sentry,
     };
     app->commands = (struct pub_control){
         .gate = app->gate,
         .levels = &app->levels,
-        .sources = app->sources,
-        .source_count = SL_COUNT(app->sources),
+        .sources = &app->sources,
         .service = app->service,
         .look = look_for_control,
         .arg = app,
@@ -363,7 +391,8 @@ static bool serve(struct app *app, struct sl_err *err)
             sl_int("port", sl_http_server_port(app->doors.server)),
             sl_str("metrics", app->config.metrics_listen), sl_str("sandbox", sandbox.data),
             sl_str("sandbox_missing", app->sandbox.missing),
-            sl_int("secrets", (int64_t)app->config.stripe_keys.count));
+            sl_int("sources", (int64_t)app->sources.count - 1),
+            sl_int("secrets", (int64_t)pub_config_secrets(&app->config)));
     sl_notify_ready(app->notify, SERVING);
     if (!sl_loop_run(app->loop, err)) {
         return false;
@@ -406,7 +435,7 @@ static void on_stop_signal(int signal_number, void *arg)
     sl_info(app->log, "drain.begin", "finishing what is in flight",
             sl_str("signal", strsignal(signal_number)), sl_int("inflight", (int64_t)waiting(app)));
     sl_notify_stopping(app->notify, "finishing what is in flight");
-    pub_intake_drain(app->intake);
+    app->reception.is_draining = true;
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
     pub_doors_drain(&app->doors, on_server_drained, app);
 }

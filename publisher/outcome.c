@@ -3,11 +3,11 @@
 static void report(struct pub_outcomes *outcomes, const char *name, const char *kept,
                    const char *msg, const struct pub_degraded *event);
 
-void pub_outcome_count(struct pub_outcomes *outcomes, const char *source, enum pub_answer answer)
+void pub_outcome_count(struct sl_metrics *metrics, const char *source, enum pub_answer answer)
 {
-    sl_series_add(sl_metrics_series(outcomes->metrics, SL_M_EVENTS_RECEIVED, source,
-                                    pub_answer_row(answer)->outcome),
-                  1);
+    sl_series_add(
+        sl_metrics_series(metrics, SL_M_EVENTS_RECEIVED, source, pub_answer_row(answer)->outcome),
+        1);
 }
 
 void pub_outcome_journaled(struct pub_outcomes *outcomes, const struct pub_degraded *event)

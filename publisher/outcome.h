@@ -34,7 +34,7 @@ struct pub_degraded {
     const struct sl_err *why; /* of a refusal: what else failed; else NULL */
 };
 
-void pub_outcome_count(struct pub_outcomes *outcomes, const char *source, enum pub_answer answer);
+void pub_outcome_count(struct sl_metrics *metrics, const char *source, enum pub_answer answer);
 void pub_outcome_journaled(struct pub_outcomes *outcomes, const struct pub_degraded *event);
 void pub_outcome_dropped(struct pub_outcomes *outcomes, const struct pub_degraded *event);
 /* Answered 503: nothing is lost, the sender has it still. */

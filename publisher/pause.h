@@ -15,7 +15,7 @@
 #include "shared/span.h"
 
 #define PUB_PAUSE_SOURCE_BYTES 32u
-#define PUB_PAUSES_MAX         9u /* eight sources, and all of them */
+#define PUB_PAUSES_MAX         10u /* eight senders, our own programs, and all of them */
 #define PUB_PAUSE_FOR_EVER     INT64_MAX
 #define PUB_PAUSE_MS_MAX       (INT64_C(30) * 24 * 3600 * 1000)
 

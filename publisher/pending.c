@@ -23,7 +23,12 @@ void pub_pending_done(struct pub_pending *pending)
     *pending = (struct pub_pending){ 0 };
 }
 
-struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_request *request,
+bool pub_waiter_is_nobody(const struct pub_waiter *waiter)
+{
+    return waiter->request == NULL && waiter->batch == NULL;
+}
+
+struct pub_event *pub_pending_take(struct pub_pending *pending, struct pub_waiter waiter,
                                    const struct pub_source *source, int64_t now_ms)
 {
     if (pending->first_free == pending->max) {
@@ -32,7 +37,7 @@ struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_r
     struct pub_event *event = &pending->events[pending->first_free];
     pending->first_free = event->next_free;
     pending->count++;
-    event->request = request;
+    event->waiter = waiter;
     event->source = source;
     event->failed = 0;
     event->reason = NULL;
@@ -57,15 +62,16 @@ uint32_t pub_pending_cookie(const struct pub_pending *pending, const struct pub_
 struct pub_event *pub_pending_at(struct pub_pending *pending, uint64_t cookie)
 {
     SL_ASSERT(cookie < pending->max);
-    SL_ASSERT(pending->events[cookie].request != NULL || pending->events[cookie].is_abandoned);
+    SL_ASSERT(!pub_waiter_is_nobody(&pending->events[cookie].waiter) ||
+              pending->events[cookie].is_abandoned);
     return &pending->events[cookie];
 }
 
-struct sl_http_request *pub_pending_release(struct pub_pending *pending, struct pub_event *event)
+struct pub_waiter pub_pending_release(struct pub_pending *pending, struct pub_event *event)
 {
-    struct sl_http_request *request = pub_pending_abandon(pending, event);
+    struct pub_waiter waiter = pub_pending_abandon(pending, event);
     free_place(pending, event);
-    return request;
+    return waiter;
 }
 
 static void free_place(struct pub_pending *pending, struct pub_event *event)
@@ -76,13 +82,14 @@ static void free_place(struct pub_pending *pending, struct pub_event *event)
     pending->count--;
 }
 
-struct sl_http_request *pub_pending_abandon(struct pub_pending *pending, struct pub_event *event)
+struct pub_waiter pub_pending_abandon(struct pub_pending *pending, struct pub_event *event)
 {
-    struct sl_http_request *request = SL_TAKE(event->request);
-    SL_ASSERT(request != NULL);
+    struct pub_waiter waiter = event->waiter;
+    SL_ASSERT(!pub_waiter_is_nobody(&waiter));
+    event->waiter = (struct pub_waiter){ .request = NULL };
     TAILQ_REMOVE(&pending->line, event, in_line);
     event->is_abandoned = true;
-    return request;
+    return waiter;
 }
 
 void pub_pending_forget(struct pub_pending *pending, struct pub_event *event)

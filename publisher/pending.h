@@ -12,13 +12,21 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "publisher/batch.h"
 #include "publisher/policy.h"
-#include "publisher/webhook.h"
+#include "publisher/source.h"
 #include "shared/envelope.h"
 #include "shared/http_server.h"
 
+/* Who waits for an event: the request of a webhook, or a place in a batch of our own programs. Neither: nobody does. */
+struct pub_waiter {
+    struct sl_http_request *request;
+    struct pub_batch *batch;
+    size_t place;
+};
+
 struct pub_event {
-    struct sl_http_request *request; /* NULL: a free place, or abandoned */
+    struct pub_waiter waiter; /* nobody: a free place, or abandoned */
     const struct pub_source *source;
     unsigned failed;      /* deeds tried in vain, as bits (policy.h) */
     const char *reason;   /* why the broker did not confirm it; NULL while it may still */
@@ -26,7 +34,7 @@ struct pub_event {
     int64_t published_us; /* monotonic, for the confirm's duration */
     bool is_abandoned;
     uint32_t next_free;
-    TAILQ_ENTRY(pub_event) in_line;     /* while it has a request */
+    TAILQ_ENTRY(pub_event) in_line;     /* while somebody waits */
     char id[SL_EVENT_ID_BYTES_MAX + 1]; /* once the event was wrapped */
 };
 
@@ -35,26 +43,25 @@ struct pub_pending {
     uint32_t max;
     uint32_t first_free;          /* max: none */
     uint32_t count;               /* places that are not free */
-    TAILQ_HEAD(, pub_event) line; /* those with a request, oldest first */
+    TAILQ_HEAD(, pub_event) line; /* those somebody waits for, oldest first */
 };
 
 bool pub_pending_init(struct pub_pending *pending, uint32_t max, struct sl_err *err) SL_MUST;
 /* Accepts zeroed storage. */
 void pub_pending_done(struct pub_pending *pending);
-/* A place with only the request, its source and its time set; NULL when all are taken. */
-struct pub_event *pub_pending_take(struct pub_pending *pending, struct sl_http_request *request,
+bool pub_waiter_is_nobody(const struct pub_waiter *waiter);
+/* A place with only the waiter, its source and its time set; NULL when all are taken. */
+struct pub_event *pub_pending_take(struct pub_pending *pending, struct pub_waiter waiter,
                                    const struct pub_source *source, int64_t now_ms) SL_MUST;
-/* The request that has waited longest; NULL: none waits. */
+/* The event that somebody has waited for longest; NULL: nobody waits. */
 struct pub_event *pub_pending_oldest(const struct pub_pending *pending);
 uint32_t pub_pending_cookie(const struct pub_pending *pending, const struct pub_event *event);
 /* The event of a cookie: waiting, or abandoned. */
 struct pub_event *pub_pending_at(struct pub_pending *pending, uint64_t cookie);
-/* Frees the place; returns the request, which is to be answered now. */
-struct sl_http_request *pub_pending_release(struct pub_pending *pending,
-                                            struct pub_event *event) SL_MUST;
-/* Returns the request, which is to be answered now; the place stays taken until it is forgotten. */
-struct sl_http_request *pub_pending_abandon(struct pub_pending *pending,
-                                            struct pub_event *event) SL_MUST;
+/* Frees the place; returns who is to be answered now. */
+struct pub_waiter pub_pending_release(struct pub_pending *pending, struct pub_event *event) SL_MUST;
+/* Returns who is to be answered now; the place stays taken until it is forgotten. */
+struct pub_waiter pub_pending_abandon(struct pub_pending *pending, struct pub_event *event) SL_MUST;
 /* What an abandoned event waited for has reported: frees the place. */
 void pub_pending_forget(struct pub_pending *pending, struct pub_event *event);
 

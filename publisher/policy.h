@@ -40,7 +40,7 @@ struct pub_means {
 enum pub_deed pub_policy_decide(enum pub_policy policy, const struct pub_means *means,
                                 unsigned failed);
 
-#define PUB_POLICY_SOURCES_MAX 8u
+#define PUB_POLICY_SOURCES_MAX 9u
 
 /* The parsed SLUICE_DEGRADED_POLICY: "journal", or "stripe=journal,internal=journal+drop" (others: journal). */
 struct pub_policy_list {

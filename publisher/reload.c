@@ -6,18 +6,16 @@
 #define NAMES_BYTES_MAX 2048u
 #define MISTAKES_SHOWN  12u
 #define BY_RELOAD       "a reload"
+#define STRIPE_SECRET   "STRIPE_WEBHOOK_SECRET"
 
 /* What a reload can put in force. */
 static const struct {
     const char *name;
-    enum { LEVEL, STRIPE, AMQP, SENTRY } kind;
+    enum { LEVEL, SECRET, AMQP, SENTRY } kind;
 } reloadable[] = {
-    { "LOG_LEVEL", LEVEL },
-    { "EVENTBUS_DEGRADED_LOG_LEVEL", LEVEL },
-    { "STRIPE_WEBHOOK_SECRET", STRIPE },
-    { "AMQP_URL", AMQP },
-    { "SENTRY_DSN", SENTRY },
-    { "SENTRY_DSN_QUEUE", SENTRY },
+    { "LOG_LEVEL", LEVEL },    { "EVENTBUS_DEGRADED_LOG_LEVEL", LEVEL },
+    { STRIPE_SECRET, SECRET }, { "AMQP_URL", AMQP },
+    { "SENTRY_DSN", SENTRY },  { "SENTRY_DSN_QUEUE", SENTRY },
 };
 
 static void check(const struct pub_reload *reload, const struct pub_config *fresh,
@@ -26,6 +24,10 @@ static bool apply(struct pub_reload *reload, struct pub_config *fresh,
                   const struct pub_reload_plan *plan, struct sl_err *err);
 static bool can_reload(const struct pub_config *now, const struct pub_config *fresh,
                        const char *name, struct pub_reload_plan *plan);
+static void compare_sources(const struct pub_config *now, const struct pub_config *fresh,
+                            struct pub_reload_plan *plan);
+static void compare_hashes(const struct pub_config *now, const struct pub_config *fresh,
+                           struct pub_reload_plan *plan);
 static void append_name(struct sl_buf *names, const char *name);
 static void tell_failed(struct sl_log *log, const struct sl_buf *mistakes);
 static const char *shown(const struct sl_buf *names);
@@ -53,7 +55,7 @@ void pub_reload_run(struct pub_reload *reload)
     sl_loss(reload->log, SL_INFO, "process.reloaded", "the configuration was read again",
             sl_str("changed", shown(&plan.changed)),
             sl_str("needs_restart", shown(&plan.needs_restart)),
-            sl_int("secrets", (int64_t)reload->stripe->key_count));
+            sl_int("secrets", (int64_t)pub_config_secrets(reload->config)));
 }
 
 /* What is fine for a start and not for a change: a flag that is not in force yet must not take the secrets away. */
@@ -61,7 +63,7 @@ static void check(const struct pub_reload *reload, const struct pub_config *fres
                   struct sl_buf *mistakes)
 {
     if (mistakes->used_bytes == 0 && reload->config->flag_billing &&
-        fresh->stripe_keys.count == 0) {
+        fresh->secret_warning[0] != '\0') {
         sl_buf_printf(mistakes, "%s\n", fresh->secret_warning);
     }
 }
@@ -74,9 +76,15 @@ static bool apply(struct pub_reload *reload, struct pub_config *fresh,
     if (plan->has_amqp && !pub_intake_change_broker(reload->intake, &fresh->amqp, err)) {
         return false;
     }
-    if (plan->has_stripe) {
-        pub_keyring_swap(&config->stripe_keys, &fresh->stripe_keys);
-        reload->stripe->key_count = config->flag_billing ? config->stripe_keys.count : 0;
+    for (size_t i = 0; i < plan->secret_count; i++) {
+        pub_config_swap_secrets(config, fresh, plan->secret_places[i]);
+    }
+    if (plan->has_tokens) {
+        config->tokens = fresh->tokens;
+    }
+    if (plan->has_origin) {
+        memcpy(config->origin.secrets, fresh->origin.secrets, sizeof config->origin.secrets);
+        config->origin.secret_count = fresh->origin.secret_count;
     }
     if (plan->has_sentry) {
         config->sentry = fresh->sentry;
@@ -108,6 +116,8 @@ void pub_reload_compare(const struct pub_config *now, const struct pub_config *f
         bool can = can_reload(now, fresh, names[i], out_plan);
         append_name(can ? &out_plan->changed : &out_plan->needs_restart, names[i]);
     }
+    compare_sources(now, fresh, out_plan);
+    compare_hashes(now, fresh, out_plan);
 }
 
 static bool can_reload(const struct pub_config *now, const struct pub_config *fresh,
@@ -122,11 +132,42 @@ static bool can_reload(const struct pub_config *now, const struct pub_config *fr
             return false;
         }
         plan->has_amqp = plan->has_amqp || reloadable[i].kind == AMQP;
-        plan->has_stripe = plan->has_stripe || reloadable[i].kind == STRIPE;
         plan->has_sentry = plan->has_sentry || reloadable[i].kind == SENTRY;
         return true;
     }
     return false;
+}
+
+/* By their hashes: that is all there is of them. */
+static void compare_hashes(const struct pub_config *now, const struct pub_config *fresh,
+                           struct pub_reload_plan *plan)
+{
+    plan->has_tokens = memcmp(&now->tokens, &fresh->tokens, sizeof now->tokens) != 0;
+    plan->has_origin =
+        now->origin.secret_count != fresh->origin.secret_count ||
+        memcmp(now->origin.secrets, fresh->origin.secrets, sizeof now->origin.secrets) != 0;
+    if (plan->has_tokens) {
+        append_name(&plan->changed, "QUEUE_SERVICE_TOKEN_*");
+    }
+    if (plan->has_origin) {
+        append_name(&plan->changed, "SLUICE_ORIGIN_SECRET");
+    }
+}
+
+/* Secrets go into force; who posts and how is for a restart. */
+static void compare_sources(const struct pub_config *now, const struct pub_config *fresh,
+                            struct pub_reload_plan *plan)
+{
+    plan->secret_count = pub_config_secret_changes(now, fresh, plan->secret_places);
+    for (size_t i = 0; i < plan->secret_count; i++) {
+        const char *name = now->webhook_sources.items[plan->secret_places[i]].secret_name;
+        if (strcmp(name, STRIPE_SECRET) != 0) { /* which is among the names already */
+            append_name(&plan->changed, name);
+        }
+    }
+    if (memcmp(&now->webhook_sources, &fresh->webhook_sources, sizeof now->webhook_sources) != 0) {
+        append_name(&plan->needs_restart, "SLUICE_SOURCES");
+    }
 }
 
 static void append_name(struct sl_buf *names, const char *name)

@@ -2,64 +2,81 @@
 
 #include <stdio.h>
 
-#define WEBHOOKS_PREFIX "/webhooks/"
-#define BILLING_ALIAS   "/api/v1/billing/webhook"
-#define BILLING_SOURCE  "stripe"
+#include "publisher/refuse.h"
 
-static const struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path);
-static const struct pub_source *source_named(const struct pub_routes *routes, struct sl_span name);
+#define WEBHOOKS_PREFIX "/webhooks/"
+#define BILLING_PREFIX  "/api/v1/billing/"
+#define BILLING_ALIAS   BILLING_PREFIX "webhook"
+
+static struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path);
+static void take_webhook(struct pub_routes *routes, struct pub_source *source,
+                         struct sl_span client, struct sl_http_request *request);
+static void refuse(struct pub_routes *routes, const char *route, struct sl_http_request *request,
+                   enum pub_answer answer);
 static void count(struct pub_routes *routes, const char *route, int status);
 
 void pub_routes_on_request(struct sl_http_request *request, void *arg)
 {
     struct pub_routes *routes = arg;
+    struct sl_span path = sl_http_request_head(request)->path;
+    struct sl_span client = { 0 };
+    if (!pub_guard_admit(routes->guard, request, &client)) {
+        count(routes, "guarded", pub_answer_row(PUB_FORBIDDEN)->status);
+        return;
+    }
+    struct pub_source *source = find_source(routes, path);
+    if (source != NULL) {
+        take_webhook(routes, source, client, request);
+    } else if (sl_span_is(path, PUB_EVENTS_PATH)) {
+        pub_events_api_take(routes->events, request);
+    } else if (sl_span_starts_with(path, BILLING_PREFIX) && !routes->has_billing) {
+        refuse(routes, "billing", request, PUB_DISABLED);
+    } else if (!sl_health_answer(routes->health, request)) {
+        refuse(routes, "other", request, PUB_NOT_FOUND);
+    }
+}
+
+static void take_webhook(struct pub_routes *routes, struct pub_source *source,
+                         struct sl_span client, struct sl_http_request *request)
+{
     const struct sl_http_head *head = sl_http_request_head(request);
-    const struct pub_source *source = find_source(routes, head->path);
-    if (source == NULL) {
-        if (!sl_health_answer(routes->health, request)) {
-            count(routes, "other", pub_answer_row(PUB_NOT_FOUND)->status);
-            pub_intake_refuse(request, PUB_NOT_FOUND);
-        }
-        return;
-    }
-    if (!sl_span_is(head->method, "POST")) {
-        count(routes, "webhook", pub_answer_row(PUB_BAD_METHOD)->status);
-        pub_intake_refuse(request, PUB_BAD_METHOD);
-        return;
-    }
     int status = 0;
+    if (!sl_span_is(head->method, "POST")) {
+        refuse(routes, "webhook", request, PUB_BAD_METHOD);
+        return;
+    }
     if (pub_gate_refuse(routes->gate, source->name, request, &status)) {
         count(routes, "webhook", status);
         return;
     }
     if (!head->has_length && !head->is_chunked) {
-        count(routes, "webhook", pub_answer_row(PUB_LENGTH_MISSING)->status);
-        pub_intake_refuse(request, PUB_LENGTH_MISSING);
+        refuse(routes, "webhook", request, PUB_LENGTH_MISSING);
+        return;
+    }
+    if (!pub_reception_admit(routes->reception, source, client, request, &status)) {
+        count(routes, "webhook", status);
         return;
     }
     pub_intake_take(routes->intake, source, request);
 }
 
-static const struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path)
+static void refuse(struct pub_routes *routes, const char *route, struct sl_http_request *request,
+                   enum pub_answer answer)
+{
+    count(routes, route, pub_answer_row(answer)->status);
+    pub_refuse(request, answer);
+}
+
+static struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path)
 {
     if (sl_span_is(path, BILLING_ALIAS)) {
-        return source_named(routes, SL_SPAN_LITERAL(BILLING_SOURCE));
+        return pub_sources_find(routes->sources, SL_SPAN_LITERAL(SL_SOURCE_STRIPE));
     }
     if (!sl_span_starts_with(path, WEBHOOKS_PREFIX)) {
         return NULL;
     }
     size_t prefix = strlen(WEBHOOKS_PREFIX);
-    return source_named(routes, sl_span_make(path.data + prefix, path.bytes - prefix));
-}
-
-static const struct pub_source *source_named(const struct pub_routes *routes, struct sl_span name)
-{
-    for (size_t i = 0; i < routes->source_count; i++) {
-        if (sl_span_is(name, routes->sources[i].name)) {
-            return &routes->sources[i];
-        }
-    }
-    return NULL;
+    return pub_sources_find(routes->sources, sl_span_make(path.data + prefix, path.bytes - prefix));
 }
 
 void pub_routes_on_refused(int status, const char *why, void *arg)

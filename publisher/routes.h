@@ -9,15 +9,21 @@
 #ifndef PUBLISHER_ROUTES_H
 #define PUBLISHER_ROUTES_H
 
+#include "publisher/events_api.h"
 #include "publisher/gate.h"
+#include "publisher/guard.h"
 #include "publisher/intake.h"
+#include "publisher/reception.h"
 #include "shared/health.h"
 
 struct pub_routes {
     struct pub_intake *intake;
     struct pub_gate *gate;
-    const struct pub_source *sources; /* by name in /webhooks/{source} */
-    size_t source_count;
+    struct pub_sources *sources; /* by name in /webhooks/{source} */
+    struct pub_reception *reception;
+    struct pub_guard *guard;
+    struct pub_events_api *events;
+    bool has_billing; /* else its routes answer 503 */
     const struct sl_health *health;
     struct sl_metrics *metrics;
 };

@@ -9,27 +9,24 @@
 #define PUBLISHER_WEBHOOK_H
 
 #include "publisher/answer.h"
-#include "shared/stripe_signature.h"
-
-struct pub_source {
-    const char *name; /* first word of the routing key, label of metrics */
-    struct sl_hmac_key *const *keys;
-    size_t key_count; /* 0: disabled */
-    int64_t tolerance_s;
-};
+#include "publisher/source.h"
 
 struct pub_webhook {
-    struct sl_span signature;        /* Stripe-Signature; absent when missing */
+    struct sl_signed what;
+    bool is_doubled;                 /* one of the fields that count was sent twice */
     struct sl_span content_encoding; /* absent when missing */
-    struct sl_span body;
-    int64_t received_at_us; /* wall clock at the first byte */
+    int64_t received_at_us;          /* wall clock at the first byte */
 };
 
-/*
- * True: authentic, go on. False: *out_answer is the refusal. *out_verdict is set either way (for the log and the metric; VALID when
- * the signature was not the reason).
- */
+struct pub_judgement {
+    enum pub_answer refusal; /* of a request that is not admitted */
+    enum sl_signature_verdict
+        verdict; /* for the log and the metric; VALID when the signature was not the reason */
+    size_t key;  /* of an admitted one: place of the secret that matched */
+};
+
+/* True: authentic, go on. *out_judgement is set either way. */
 bool pub_webhook_admit(const struct pub_source *source, const struct pub_webhook *webhook,
-                       enum pub_answer *out_answer, enum sl_signature_verdict *out_verdict) SL_MUST;
+                       struct pub_judgement *out_judgement) SL_MUST;
 
 #endif

@@ -8,7 +8,9 @@
 #ifndef PUBLISHER_WRAP_H
 #define PUBLISHER_WRAP_H
 
+#include "publisher/source.h"
 #include "shared/amqp_link.h"
+#include "shared/delay_route.h"
 #include "shared/envelope.h"
 #include "shared/http_server.h"
 #include "shared/json.h"
@@ -18,6 +20,8 @@ struct pub_wrap {
     struct sl_arena arena;
     struct sl_buf bytes; /* the encoded envelope */
     struct sl_envelope envelope;
+    struct sl_delay_route delay; /* of an event that is to wait */
+    const char *exchange;        /* of an event that is to wait; NULL: that of every event */
     struct sl_span routing_key;
 };
 
@@ -26,8 +30,11 @@ bool pub_wrap_init(struct pub_wrap *wrap, size_t body_bytes_max, struct sl_err *
 void pub_wrap_done(struct pub_wrap *wrap);
 
 /* Fills envelope, bytes and routing_key. False without memory (SL_E_MEMORY, SL_E_LIMIT). */
-bool pub_wrap_request(struct pub_wrap *wrap, const char *source,
+bool pub_wrap_request(struct pub_wrap *wrap, const struct pub_source *source,
                       const struct sl_http_request *request, struct sl_err *err) SL_MUST;
+/* The same for an event of our own programs, whose envelope is made already. */
+bool pub_wrap_produced(struct pub_wrap *wrap, const struct sl_envelope *envelope,
+                       struct sl_err *err) SL_MUST;
 /* The same from an envelope that was encoded before: copied, so that one call serves both. */
 bool pub_wrap_encoded(struct pub_wrap *wrap, struct sl_span bytes, struct sl_err *err) SL_MUST;
 

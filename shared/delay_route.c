@@ -8,7 +8,7 @@ void sl_delay_route(int64_t seconds, const char *subsystem, struct sl_delay_rout
 {
     SL_ASSERT(seconds >= 0);
     SL_ASSERT(seconds <= SL_DELAY_S_MAX);
-    SL_ASSERT(strlen(subsystem) <= SL_DELAY_SUBSYSTEM_BYTES);
+    SL_ASSERT(strlen(subsystem) <= SL_DELAY_TARGET_BYTES);
     int top = -1;
     char *at = out->key;
     for (int level = (int)SL_DELAY_LEVELS - 1; level >= 0; level--) {
@@ -23,6 +23,14 @@ void sl_delay_route(int64_t seconds, const char *subsystem, struct sl_delay_rout
     } else {
         snprintf(out->exchange, sizeof out->exchange, "sluice.delay.%02d", top);
     }
+}
+
+void sl_delay_event_route(int64_t seconds, struct sl_span event_key, struct sl_delay_route *out)
+{
+    char target[SL_DELAY_TARGET_BYTES + 1];
+    int bytes = snprintf(target, sizeof target, SL_DELAY_EVENTS ".%.*s", SL_SPAN_ARGS(event_key));
+    SL_ASSERT(bytes > 0 && (size_t)bytes < sizeof target);
+    sl_delay_route(seconds, target, out);
 }
 
 bool sl_delay_is_key(struct sl_span routing_key)

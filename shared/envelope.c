@@ -11,7 +11,7 @@
 #define VALUES_MAX  4096u
 
 /* Keys, heads and numbers of an envelope; its texts and body come on top. */
-#define HEADS_BYTES_MAX 160u
+#define HEADS_BYTES_MAX 192u
 
 enum kind { VERSION, TEXT, BOOL, TIME, BODY };
 
@@ -65,6 +65,7 @@ static const struct rule rules[] = {
       .is_required = true,
       AT(received_at_us),
       .scale = 1000000 },
+    { .key = "deliver_at", .kind = TIME, AT(deliver_at_s), .scale = 1 },
     { .key = "content_type",
       .kind = TEXT,
       AT(content_type),
@@ -83,6 +84,7 @@ struct head {
     size_t children; /* values inside; a map's pairs count twice */
 };
 
+static bool is_said(const struct rule *rule, const struct sl_envelope *envelope);
 static bool is_allowed(const struct rule *rule, struct sl_span text);
 static int append(void *out, const char *data, size_t bytes);
 static void pack(msgpack_packer *packer, const struct rule *rule,
@@ -113,7 +115,7 @@ bool sl_envelope_encode(const struct sl_envelope *envelope, struct sl_buf *out, 
     for (size_t i = 0; i < SL_COUNT(rules); i++) {
         bool is_span = rules[i].kind == TEXT || rules[i].kind == BODY;
         struct sl_span text = is_span ? text_of(envelope, &rules[i]) : (struct sl_span){ NULL, 0 };
-        is_present[i] = !is_span || is_allowed(&rules[i], text);
+        is_present[i] = is_span ? is_allowed(&rules[i], text) : is_said(&rules[i], envelope);
         if (!is_present[i] && rules[i].is_required) {
             return sl_fail(err, SL_E_LIMIT, "an event with such a %s has no envelope",
                            rules[i].key);
@@ -137,6 +139,13 @@ bool sl_envelope_encode(const struct sl_envelope *envelope, struct sl_buf *out, 
         return sl_fail(err, SL_E_LIMIT, "no room for an envelope");
     }
     return true;
+}
+
+/* An optional time is left out when it is 0. */
+static bool is_said(const struct rule *rule, const struct sl_envelope *envelope)
+{
+    const char *field = (const char *)envelope + rule->offset;
+    return rule->is_required || *(const int64_t *)(const void *)field != 0;
 }
 
 static bool is_allowed(const struct rule *rule, struct sl_span text)

@@ -34,6 +34,7 @@ struct sl_envelope {
     struct sl_span object; /* id of the object it is about; absent when unknown */
     int64_t occurred_at_s; /* the provider's created; 0 when unknown */
     int64_t received_at_us;
+    int64_t deliver_at_s;        /* not before then; 0: at once */
     struct sl_span content_type; /* of the body, as received; absent when it was */
     struct sl_span body;         /* the received bytes */
 };

@@ -2,16 +2,15 @@
 
 #include <stdio.h>
 
-#define EVENTS_EXCHANGE    "sluice.events"
-#define KEY_TYPE_BYTES_MAX 120u
-#define US_PER_S           1000000
+#include "shared/routing_key.h"
 
-static bool is_plain(struct sl_span type);
+#define EVENTS_EXCHANGE "sluice.events"
+#define US_PER_S        1000000
 
 struct sl_span sl_event_routing_key(struct sl_arena *arena, struct sl_span source,
                                     struct sl_span type)
 {
-    struct sl_span last = is_plain(type) ? type : SL_SPAN_LITERAL("other");
+    struct sl_span last = sl_routing_key_type(type);
     size_t bytes = source.bytes + 1 + last.bytes;
     char *key = sl_arena_alloc(arena, bytes + 1);
     if (key == NULL) {
@@ -19,22 +18,6 @@ struct sl_span sl_event_routing_key(struct sl_arena *arena, struct sl_span sourc
     }
     snprintf(key, bytes + 1, "%.*s.%.*s", SL_SPAN_ARGS(source), SL_SPAN_ARGS(last));
     return sl_span_make(key, bytes);
-}
-
-static bool is_plain(struct sl_span type)
-{
-    if (type.bytes == 0 || type.bytes > KEY_TYPE_BYTES_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < type.bytes; i++) {
-        char byte = type.data[i];
-        bool is_word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                       (byte >= '0' && byte <= '9') || byte == '_' || byte == '.';
-        if (!is_word) {
-            return false;
-        }
-    }
-    return true;
 }
 
 struct sl_amqp_message sl_event_message(const struct sl_envelope *envelope,

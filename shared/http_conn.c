@@ -298,6 +298,7 @@ static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *r
         .body_bytes = reply->body.bytes,
         .retry_after_s = reply->retry_after_s,
         .allow = reply->allow,
+        .authenticate = reply->authenticate,
         .date = sl_http_server_date(conn->server),
         .connection = connection,
     };

@@ -40,6 +40,10 @@ size_t sl_http_render_head(const struct sl_http_answer_head *head,
         put(&writer, "\r\nAllow: ");
         put(&writer, head->allow);
     }
+    if (head->authenticate != NULL) {
+        put(&writer, "\r\nWWW-Authenticate: ");
+        put(&writer, head->authenticate);
+    }
     if (head->connection != SL_HTTP_UNSAID) {
         put(&writer, "\r\nConnection: ");
         put(&writer, head->connection == SL_HTTP_CLOSE ? "close" : "keep-alive");
@@ -78,6 +82,7 @@ const char *sl_http_status_text(int status)
         { 201, "Created" },
         { 202, "Accepted" },
         { 204, "No Content" },
+        { 207, "Multi-Status" },
         { 302, "Found" },
         { 304, "Not Modified" },
         { 400, "Bad Request" },

@@ -21,8 +21,9 @@ struct sl_http_answer_head {
     int status;
     const char *content_type;
     size_t body_bytes;
-    unsigned retry_after_s; /* 0: none */
-    const char *allow;      /* NULL: none */
+    unsigned retry_after_s;   /* 0: none */
+    const char *allow;        /* NULL: none */
+    const char *authenticate; /* NULL: none */
     const char *date;
     enum sl_http_connection connection;
 };

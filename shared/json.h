@@ -61,6 +61,7 @@ const struct sl_json *sl_json_get(const struct sl_json *object, const char *key)
 const struct sl_json *sl_json_child(const struct sl_json *object, struct sl_span key);
 /* sl_json_get along "a.b.c". */
 const struct sl_json *sl_json_at(const struct sl_json *object, const char *path);
+const struct sl_json *sl_json_at_span(const struct sl_json *object, struct sl_span path);
 
 /* NULL, JSON null and absent are the same to all of these. */
 bool sl_json_is_null(const struct sl_json *value);

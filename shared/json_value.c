@@ -52,9 +52,13 @@ const struct sl_json *sl_json_child(const struct sl_json *object, struct sl_span
 
 const struct sl_json *sl_json_at(const struct sl_json *object, const char *path)
 {
-    struct sl_span rest = sl_span_of(path);
+    return sl_json_at_span(object, sl_span_of(path));
+}
+
+const struct sl_json *sl_json_at_span(const struct sl_json *object, struct sl_span path)
+{
     struct sl_span key = { 0 };
-    while (object != NULL && sl_span_split(&rest, '.', &key)) {
+    while (object != NULL && sl_span_split(&path, '.', &key)) {
         object = sl_json_child(object, key);
     }
     return object;

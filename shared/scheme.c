@@ -12,6 +12,7 @@
 #define STANDARD_PREFIX  "whsec_"
 #define STANDARD_VERSION "v1"
 #define KEY_BYTES_MAX    512u
+#define NEEDS_BODY       "needs {body}: what is not signed could be anything"
 #define KEY_BYTES_MIN    24u
 
 /* The signatures of a request that can be read. */
@@ -95,6 +96,9 @@ const char *sl_scheme_set_template(struct sl_scheme *scheme, struct sl_span text
     size_t literal_at = 0;
     size_t at = 0;
     scheme->part_count = 0;
+    if (text.bytes == 0) {
+        return NEEDS_BODY;
+    }
     while (at < text.bytes && why == NULL) {
         struct sl_span rest = sl_span_make(text.data + at, text.bytes - at);
         size_t which = 0;
@@ -120,7 +124,7 @@ const char *sl_scheme_set_template(struct sl_scheme *scheme, struct sl_span text
         why = add_part(scheme, SL_SIGNED_LITERAL, last);
     }
     if (why == NULL && !sl_scheme_signs(scheme, SL_SIGNED_BODY)) {
-        why = "needs {body}: what is not signed could be anything";
+        why = NEEDS_BODY;
     }
     return why;
 }
@@ -290,6 +294,7 @@ static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
         uint8_t mac[SL_SHA256_BYTES];
         if (!sl_hmac_sha256(check->keys[i], parts, part_count, mac)) {
             is_checked = false;
+            is_checked = false;
             continue;
         }
         for (size_t j = 0; j < candidates->count; j++) {
@@ -368,6 +373,9 @@ static bool decode_secret(struct sl_span secret, uint8_t out_key[KEY_BYTES_MAX],
 {
     size_t prefix_bytes =
         sl_span_starts_with(secret, STANDARD_PREFIX) ? strlen(STANDARD_PREFIX) : 0;
+    if (secret.bytes == 0) {
+        return false;
+    }
     return sl_base64_decode(sl_span_make(secret.data + prefix_bytes, secret.bytes - prefix_bytes),
                             out_key, KEY_BYTES_MAX, out_bytes);
 }

@@ -29,6 +29,7 @@ struct reading {
 
 static void on_section(void *arg, struct sl_span name, size_t line);
 static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t line);
+static bool has_scheme(struct reading *reading, size_t line);
 static void end_section(struct reading *reading);
 static void check_hmac(struct reading *reading, const struct sl_source *source);
 static void mistake(struct reading *reading, size_t line, const char *key, const char *what);
@@ -149,23 +150,22 @@ static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t 
     if (source == NULL) {
         return;
     }
-    bool is_scheme = sl_span_is(key, "scheme");
-    if (!is_scheme && !reading->has_scheme) {
-        mistake(
-            reading, line, "scheme",
-            "must be the first key of the section: stripe, standard-webhooks, github, shopify or hmac");
-        reading->current = NULL; /* one mistake, not one for each key */
-        return;
-    }
     for (size_t i = 0; i < SL_COUNT(special_keys); i++) {
-        if (sl_span_is(key, special_keys[i].key)) {
-            special_keys[i].put(reading, value, line);
-            if (special_keys[i].is_own_signing) {
-                reading->has_own_signing = true;
-                reading->own_signing_line = line;
-            }
+        if (!sl_span_is(key, special_keys[i].key)) {
+            continue;
+        }
+        if (special_keys[i].is_own_signing && !has_scheme(reading, line)) {
             return;
         }
+        special_keys[i].put(reading, value, line);
+        if (special_keys[i].is_own_signing) {
+            reading->has_own_signing = true;
+            reading->own_signing_line = line;
+        }
+        return;
+    }
+    if (!has_scheme(reading, line)) {
+        return;
     }
     for (size_t i = 0; i < SL_COUNT(word_keys); i++) {
         if (sl_span_is(key, word_keys[i].key)) {
@@ -195,6 +195,18 @@ static void on_pair(void *arg, struct sl_span key, struct sl_span value, size_t 
                   (int)(key.bytes > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : key.bytes), key.data,
                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                   nearest == NULL ? "" : "?");
+}
+
+/* What a scheme brings with it, a later key may change. */
+static bool has_scheme(struct reading *reading, size_t line)
+{
+    if (!reading->has_scheme) {
+        mistake(reading, line, "scheme",
+                "must come before this key: stripe, standard-webhooks, github, shopify or hmac");
+        reading->current = NULL; /* one mistake, not one for each key */
+        return false;
+    }
+    return true;
 }
 
 /* Fills in what a section did not say, and says what it had to. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/delay_route.h"
 #include "shared/file.h"
 #include "shared/ini.h"
 #include "shared/nearest.h"
@@ -87,6 +88,9 @@ static const char *name_fault(const struct reading *reading, struct sl_span name
     if (sl_span_is(name, RESERVED_NAME)) {
         return "cannot be a subsystem: the queue sluice." RESERVED_NAME
                " catches what nobody is bound to";
+    }
+    if (sl_span_is(name, SL_DELAY_EVENTS)) {
+        return "cannot be a subsystem: delayed events travel under that word";
     }
     if (sl_subsystems_find(reading->out, name) != NULL) {
         return "is described twice";

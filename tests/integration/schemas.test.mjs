@@ -15,13 +15,15 @@ const event = JSON.stringify({
 });
 const webhook = '/webhooks/{source}';
 const alias = '/api/v1/billing/webhook';
+const events = '/api/v1/events';
+const token = 'a-token-of-the-console-0123456789abcdef';
 const MIB = 1048576;
 
 let stack;
 const seen = new Set();
 
 before(async () => {
-  stack = await Stack.start('schemas', { withConsumer: false });
+  stack = await Stack.start('schemas', { withConsumer: false, publisher: { QUEUE_SERVICE_TOKEN_CONSOLE: token } });
 });
 after(() => stack?.stop());
 
@@ -65,10 +67,11 @@ function conforms(route, method, answer) {
     at = described.$ref.slice(2).split('/');
     described = openapi.components.responses[at.at(-1)];
   }
-  assert.equal(answer.headers['content-type'], 'application/json');
-  const check = compile(openapi, pointer([...at, 'content', 'application/json', 'schema']));
+  const media = answer.headers['content-type'];
+  assert.ok(Object.keys(described.content).includes(media), `${answer.status}: ${media} is not described`);
+  const check = compile(openapi, pointer([...at, 'content', media, 'schema']));
   assert.ok(check(JSON.parse(answer.body)), `${answer.body}: ${JSON.stringify(check.errors)}`);
-  for (const [header, name] of [['retry-after', 'Retry-After'], ['allow', 'Allow']]) {
+  for (const [header, name] of [['retry-after', 'Retry-After'], ['allow', 'Allow'], ['www-authenticate', 'WWW-Authenticate']]) {
     assert.equal(header in answer.headers, name in (described.headers ?? {}), `${answer.status}: ${name}`);
   }
   if ('retry-after' in answer.headers) assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
@@ -77,6 +80,7 @@ function conforms(route, method, answer) {
 
 const signed = (body) => ({ 'stripe-signature': signature(stack.secret, body) });
 const stripe = '/webhooks/stripe';
+const bearer = { authorization: `Bearer ${token}` };
 const requests = [
   ['a signed event', webhook, 200, () => ask({ path: stripe, body: event, headers: signed(event) })],
   ['a signed event that is not JSON', webhook, 200, () => ask({ path: stripe, body: '}', headers: signed('}') })],
@@ -93,6 +97,15 @@ const requests = [
   ['a long target', webhook, 414, () => say(`POST /webhooks/${'x'.repeat(12000)} HTTP/1.1\r\nHost: a\r\n\r\n`)],
   ['a content encoding', webhook, 415, () => ask({ path: stripe, body: event, headers: { ...signed(event), 'content-encoding': 'gzip' } })],
   ['a large head', webhook, 431, () => say(`POST /webhooks/stripe HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(17000)}\r\n\r\n`)],
+  ['an event of ours', events, 200, () => ask({ path: events, body: '{"id":"o1","type":"t"}', headers: bearer })],
+  ['a batch of ours', events, 200, () => ask({ path: events, body: '[{"id":"o1","type":"t"},{"id":"o2","type":"t"}]', headers: bearer })],
+  ['a batch with a wrong one', events, 207, () => ask({ path: events, body: '[{"id":"o1","type":"t"},{}]', headers: bearer })],
+  ['a wrong event', events, 400, () => ask({ path: events, body: '{}', headers: bearer })],
+  ['a batch of wrong ones', events, 400, () => ask({ path: events, body: '[{},7]', headers: bearer })],
+  ['no token', events, 401, () => ask({ path: events, body: '{}' })],
+  ['a GET of events', events, 405, () => ask({ method: 'GET', path: events, headers: bearer })],
+  ['events without a length', events, 411, () => say(`POST /api/v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: ${bearer.authorization}\r\nConnection: close\r\n\r\n`)],
+  ['events that are text', events, 415, () => ask({ path: events, body: '{}', headers: { ...bearer, 'content-type': 'text/plain' } })],
   ['health', '/health', 200, () => ask({ method: 'GET', path: '/health' })],
   ['a POST to health', '/health', 405, () => ask({ path: '/health' })],
   ['livez', '/livez', 200, () => ask({ method: 'GET', path: '/livez' })],
@@ -169,7 +182,7 @@ for (const [policy, status, readiness, more] of away) {
   });
 }
 
-test('every status that is described was seen, but for a deadline that takes seconds', () => {
+test('every status that is described was seen, but for the guard and a deadline that takes seconds', () => {
   const described = Object.keys(openapi.paths[webhook].post.responses).map((status) => `${webhook} ${status}`);
-  assert.deepEqual(described.filter((one) => !seen.has(one)), [`${webhook} 408`]);
+  assert.deepEqual(described.filter((one) => !seen.has(one)), [`${webhook} 403`, `${webhook} 408`]); // 403: guards.test.mjs
 });

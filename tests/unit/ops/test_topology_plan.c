@@ -152,6 +152,9 @@ CLAIM(topology_plan__bindings_lead_where_the_law_says)
     CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.parked", "billing",
                                "sluice.billing.parked"));
     CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.due",
+                               "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.events.stripe.#",
+                               "sluice.billing"));
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.due",
                                "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.billing",
                                "sluice.billing"));
     CU_ASSERT_TRUE(

@@ -14,7 +14,7 @@ struct world {
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct pub_levels levels;
-    struct pub_source sources[2];
+    struct pub_sources sources;
     struct pub_control control;
     struct sl_control_desk desk;
     struct sl_buf answer;
@@ -41,14 +41,14 @@ static void open_world(struct world *world)
             .service = "t", .version = "1", .level = SL_INFO, .format = SL_LOG_JSON, .fd = fd },
         &err);
     world->levels = (struct pub_levels){ .log = world->log, .level = SL_INFO, .degraded = SL_WARN };
-    world->sources[0].name = "stripe";
-    world->sources[1].name = "internal";
+    world->sources.items[0].name = "stripe";
+    world->sources.items[1].name = "internal";
+    world->sources.count = 2;
     world->view.outage = PUB_OUTAGE_UP;
     world->control = (struct pub_control){
         .gate = pub_gate_new(world->loop, world->log, world->metrics, &err),
         .levels = &world->levels,
-        .sources = world->sources,
-        .source_count = SL_COUNT(world->sources),
+        .sources = &world->sources,
         .service = "billing-in",
         .look = look,
         .arg = world,

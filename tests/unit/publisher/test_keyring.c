@@ -7,6 +7,13 @@
 static const char one[] = "whsec_0123456789abcdefghij";
 static const char two[] = "whsec_zyxwvutsrqponm9876543210";
 
+static bool load(struct pub_keyring *keyring, const char *secrets, const char **out_why)
+{
+    struct sl_scheme scheme = { 0 };
+    CU_ASSERT_FATAL(sl_scheme_preset(SL_SPAN_LITERAL("stripe"), &scheme));
+    return pub_keyring_load(keyring, &scheme, secrets, out_why);
+}
+
 static bool opens(const struct pub_keyring *keyring, const char *secret)
 {
     struct sl_err err = { 0 };
@@ -28,20 +35,20 @@ CLAIM(keyring__a_rotation_has_both_secrets_then_one)
     struct pub_keyring next = { 0 };
     const char *why = NULL;
     char both[80];
-    CU_ASSERT(pub_keyring_load(&used, one, &why));
+    CU_ASSERT(load(&used, one, &why));
     CU_ASSERT(opens(&used, one));
     CU_ASSERT_FALSE(opens(&used, two));
 
     strcpy(both, two);
     strcat(both, ",");
     strcat(both, one);
-    CU_ASSERT(pub_keyring_load(&next, both, &why));
+    CU_ASSERT(load(&next, both, &why));
     pub_keyring_swap(&used, &next);
     pub_keyring_done(&next);
     CU_ASSERT(opens(&used, one));
     CU_ASSERT(opens(&used, two));
 
-    CU_ASSERT(pub_keyring_load(&next, two, &why));
+    CU_ASSERT(load(&next, two, &why));
     pub_keyring_swap(&used, &next);
     pub_keyring_done(&next);
     CU_ASSERT_FALSE(opens(&used, one));
@@ -63,7 +70,7 @@ CLAIM(keyring__one_unsafe_secret_spoils_the_list)
     for (size_t i = 0; i < SL_COUNT(lists); i++) {
         struct pub_keyring keyring = { 0 };
         const char *why = NULL;
-        CU_ASSERT_FALSE(pub_keyring_load(&keyring, lists[i], &why));
+        CU_ASSERT_FALSE(load(&keyring, lists[i], &why));
         CU_ASSERT_PTR_NOT_NULL_FATAL(why);
         CU_ASSERT_PTR_NULL(strstr(why, "0123456789"));
         CU_ASSERT_EQUAL(keyring.count, 0);
@@ -79,6 +86,6 @@ CLAIM(keyring__nine_secrets_are_too_many)
         strcat(list, i == 0 ? "" : ",");
         strcat(list, one);
     }
-    CU_ASSERT_FALSE(pub_keyring_load(&keyring, list, &why));
+    CU_ASSERT_FALSE(load(&keyring, list, &why));
     CU_ASSERT_EQUAL(keyring.count, 0);
 }

@@ -50,7 +50,7 @@ CLAIM(reload__says_what_changes_and_what_needs_a_restart)
         pub_reload_compare(&now, &fresh, &plan);
         CU_ASSERT_STRING_EQUAL(sl_buf_span(&plan.changed).data, rows[i].changed);
         CU_ASSERT_STRING_EQUAL(sl_buf_span(&plan.needs_restart).data, rows[i].needs_restart);
-        CU_ASSERT_EQUAL(plan.has_stripe, strstr(rows[i].changed, "STRIPE") != NULL);
+        CU_ASSERT_EQUAL(plan.secret_count == 1, strstr(rows[i].changed, "STRIPE") != NULL);
         CU_ASSERT_EQUAL(plan.has_amqp, strstr(rows[i].changed, "AMQP") != NULL);
         CU_ASSERT_EQUAL(plan.has_sentry, strstr(rows[i].changed, "SENTRY") != NULL);
     }

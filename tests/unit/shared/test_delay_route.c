@@ -56,10 +56,20 @@ CLAIM(delay_route__its_keys_are_told_from_others)
 
 CLAIM(delay_route__the_longest_name_fits)
 {
-    char name[SL_DELAY_SUBSYSTEM_BYTES + 1];
+    char name[SL_DELAY_TARGET_BYTES + 1];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     struct sl_delay_route route;
     sl_delay_route(SL_DELAY_S_MAX, name, &route);
     CU_ASSERT_STRING_EQUAL(route.key + 40, name);
+}
+
+CLAIM(delay_route__an_event_keeps_its_own_key_behind_the_digits)
+{
+    struct sl_delay_route route;
+    sl_delay_event_route(5, SL_SPAN_LITERAL("internal.order.created"), &route);
+    CU_ASSERT_STRING_EQUAL(route.exchange, "sluice.delay.02");
+    CU_ASSERT_STRING_EQUAL(route.key,
+                           "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.1.events.internal.order.created");
+    CU_ASSERT_TRUE(sl_delay_is_key(sl_span_of(route.key)));
 }

@@ -89,7 +89,7 @@ CLAIM(sources__every_mistake_has_its_line)
         { "[Git Hub]\n", ":1: [Git Hub] cannot be a source" },
         { "[internal]\n", ":1: [internal] cannot be a source: that name is for" },
         { "[github]\n[github]\n", ":2: [github] is described twice" },
-        { "[acme]\nheader = X\n", ":2: [acme] scheme: must be the first key" },
+        { "[acme]\nheader = X\n", ":2: [acme] scheme: must come before this key" },
         { "[acme]\n", ":1: [acme] needs a scheme" },
         { "[acme]\nscheme = md5\n", ":2: [acme] scheme: there is stripe" },
         { "[acme]\nscheme = hmac\n", ":1: [acme] needs a header" },
@@ -137,4 +137,13 @@ CLAIM(sources__a_file_that_cannot_be_read_is_named)
     sl_sources_load("/nonexistent/sources.conf", &sources, &mistakes);
     CU_ASSERT(sl_span_starts_with(sl_buf_span(&mistakes),
                                   "SLUICE_SOURCES: cannot read /nonexistent/sources.conf: "));
+}
+
+CLAIM(sources__the_shipped_example_has_no_mistake)
+{
+    SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
+    sl_buf_init(&mistakes, 1024);
+    sl_sources_load("compose/sources.conf", &sources, &mistakes);
+    CU_ASSERT_EQUAL(mistakes.used_bytes, 0);
+    CU_ASSERT_EQUAL(sources.count, 5);
 }

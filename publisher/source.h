@@ -1,0 +1,43 @@
+/*
+ * source - a sender while the program runs: how it signs, its keys in force, its rate, its counters.
+ *
+ * One for each enabled section of the sources file, and one for the events of our own programs, which come with a bearer token instead of a signature.
+ * Threads: belongs to its loop.
+ */
+#ifndef PUBLISHER_SOURCE_H
+#define PUBLISHER_SOURCE_H
+
+#include "publisher/bucket.h"
+#include "publisher/keyring.h"
+#include "shared/metrics.h"
+#include "shared/sources.h"
+
+struct pub_source {
+    const char *name;              /* borrowed: first word of the routing key, label of metrics */
+    const struct sl_source *rules; /* borrowed; NULL: our own programs */
+    const struct pub_keyring *keyring; /* borrowed: what is in force now; NULL: our own programs */
+    bool is_closed;                    /* switched off by configuration: 503 */
+    int64_t tolerance_s;
+    uint16_t number; /* in the journal */
+    bool has_rate;
+    struct pub_bucket rate;
+    struct sl_series *matches[SL_STRIPE_SECRETS_MAX]; /* by the place of the secret that matched */
+};
+
+#define PUB_SOURCES_MAX (SL_SOURCES_MAX + 1)
+
+struct pub_sources {
+    struct pub_source items[PUB_SOURCES_MAX];
+    size_t count;
+};
+
+/* An enabled source of that name that posts webhooks; NULL: none. */
+struct pub_source *pub_sources_find(struct pub_sources *sources, struct sl_span name);
+struct pub_config;
+/* One for each enabled source of the configuration, which they borrow from, and that of our own programs. */
+void pub_sources_open(struct pub_sources *sources, const struct pub_config *config,
+                      struct sl_metrics *metrics, int64_t now_ms);
+/* The source of our own programs. */
+struct pub_source *pub_sources_internal(struct pub_sources *sources);
+
+#endif
