@@ -1,4 +1,4 @@
-// examples - each section of compose/subsystems.example.conf, end to end, as it is shipped: only `enabled` is turned on, and half an hour is two seconds.
+// examples - each section of compose/subsystems.example.conf, end to end, as it is shipped: only `enabled` is turned on, and half an hour is six seconds.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { Stack, until } from './lib/stack.mjs';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = (file) => readFileSync(path.join(root, file), 'utf8');
 const shipped = text('compose/subsystems.example.conf');
-const subsystems = shipped.replaceAll('enabled = false', 'enabled = true').replace('networkTypeChange:30m', 'networkTypeChange:2s');
+const subsystems = shipped.replaceAll('enabled = false', 'enabled = true').replace('networkTypeChange:30m', 'networkTypeChange:6s');
 const sql = readdirSync(path.join(root, 'compose/examples')).map((file) => text(`compose/examples/${file}`)).join('\n');
 const secret = () => `whsec_${randomBytes(32).toString('base64')}`;
 const secrets = { ORDER_PROVISIONING_SECRET: secret(), SIM_MANAGEMENT_SECRET: secret() };
@@ -117,6 +117,19 @@ test('sim-management: other events than a changed network type go at once, signe
   const [request] = requests('/sims');
   assert.deepEqual(new Webhook(secrets.SIM_MANAGEMENT_SECRET).verify(request.body, request.headers), { iccid: '89' });
   await rows('it is recorded', "SELECT subsystem, verdict FROM sluice_inbox WHERE event_id = 'sim_1'", [['sim-management', 'applied']]);
+});
+
+test('sim-management: a changed network type waits in the broker before it is sent for the first time', async () => {
+  const from = Date.now();
+  await producer.publish({ id: 'sim_2', type: 'networkTypeChange', body: { iccid: '89', to: '5G' } });
+  const waiting = async () => (await producer.channel.checkQueue('sluice.sim-management.first.6')).messageCount;
+  await until('it waits in its queue', async () => (await waiting()) === 1, 5000);
+  assert.equal(requests('/sims').filter((one) => one.headers['sluice-event-id'] === 'sim_2').length, 0);
+  const request = await until('it is sent', () => requests('/sims').find((one) => one.headers['sluice-event-id'] === 'sim_2'));
+  assert.ok(request.at - from >= 6000, `${request.at - from} ms`);
+  assert.equal(request.headers['sluice-attempt'], '1');
+  assert.equal(await waiting(), 0);
+  await rows('it is recorded', "SELECT verdict FROM sluice_inbox WHERE event_id = 'sim_2'", [['applied']]);
 });
 
 test('transcode: jobs follow their track, the newest event wins', async () => {
