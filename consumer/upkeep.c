@@ -1,5 +1,6 @@
 #include "consumer/upkeep.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ struct con_upkeep {
 };
 
 static void on_timer(void *arg);
+static int64_t longest_keep_ms(const struct sl_subsystems *subsystems);
 static bool make_params(struct con_upkeep *upkeep, struct sl_pg_param out_params[PRUNE_PARAMS],
                         struct sl_err *err);
 static void on_up(struct sl_pg_link *link, void *arg);
@@ -89,8 +91,11 @@ static void on_up(struct sl_pg_link *link, void *arg)
 {
     struct con_upkeep *upkeep = arg;
     struct sl_pg_param params[PRUNE_PARAMS];
+    char keep_ms[24];
+    snprintf(keep_ms, sizeof keep_ms, "%" PRId64, longest_keep_ms(upkeep->opts.subsystems));
+    const struct sl_pg_param keep = { .value = sl_span_of(keep_ms) };
     const struct sl_pg_step steps[] = {
-        { .name = "inbox_maintain" },
+        { .name = "inbox_maintain", .params = &keep, .param_count = 1 },
         { .name = "history_prune", .params = params, .param_count = PRUNE_PARAMS },
     };
     struct sl_err why;
@@ -98,6 +103,18 @@ static void on_up(struct sl_pg_link *link, void *arg)
         !sl_pg_run(link, steps, SL_COUNT(steps), on_done, arg, &why)) {
         end(arg, &why);
     }
+}
+
+/* Weeks are dropped for all subsystems at once, so the longest keeping counts, also of those that other processes run. */
+static int64_t longest_keep_ms(const struct sl_subsystems *subsystems)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < subsystems->count; i++) {
+        int64_t keep_ms = subsystems->items[i].keep_done_ms;
+        longest_ms = keep_ms > longest_ms ? keep_ms : longest_ms;
+    }
+    SL_ASSERT(longest_ms > 0);
+    return longest_ms;
 }
 
 /* In the order of history_prune.sql. */

@@ -21,7 +21,8 @@ struct con_upkeep_opts {
     struct sl_log *log;
     const char *database_url;
     const char *service;
-    const struct sl_subsystems *subsystems; /* each says how many of its dead letters are kept */
+    const struct sl_subsystems
+        *subsystems; /* each says how long its inbox rows and dead letters are kept */
 };
 
 /* Starts on the next turn of the loop. */

@@ -124,6 +124,12 @@ SELECT pg_temp.claim_that('partitions: an old week is dropped, unless something 
 UPDATE sluice_inbox SET received_at = now() - interval '36 days' WHERE event_id IN ('evt_late', 'evt_none');
 SELECT pg_temp.claim_that('partitions: later it goes too', sluice_inbox_drop_partitions()::text, '1');
 SELECT pg_temp.claim_that('partitions: the default one is pruned by the time received', sluice_inbox_prune_default()::text, '1');
+SELECT sluice_inbox_make_partitions(now() - interval '50 days', now() - interval '49 days');
+SELECT 'sluice_inbox_p' || to_char(date_trunc('week', now() - interval '50 days', 'UTC') AT TIME ZONE 'UTC', 'YYYYMMDD') AS week \gset
+EXECUTE inbox_maintain(60 * 86400000::bigint);
+SELECT pg_temp.claim_that('partitions: a section may keep them longer', (to_regclass(:'week') IS NOT NULL)::text, 'true');
+EXECUTE inbox_maintain(35 * 86400000::bigint);
+SELECT pg_temp.claim_that('partitions: and no longer than that', (to_regclass(:'week') IS NULL)::text, 'true');
 SELECT pg_temp.claim_that('body: shown as jsonb, U+0000 as U+FFFD, anything else as NULL',
     concat_ws(' ', sluice_json('{"a": 1}'), sluice_json(convert_to('{"a": "\u0000"}', 'UTF8'))->>'a', sluice_json('\xff') IS NULL,
               sluice_json('{') IS NULL, sluice_json(convert_to(repeat('[', 100000), 'UTF8')) IS NULL, sluice_json(convert_to('"\ud800"', 'UTF8')) IS NULL),
