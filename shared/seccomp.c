@@ -1,6 +1,7 @@
 #include "shared/seccomp.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -214,12 +215,16 @@ static int add_rules(scmp_filter_ctx filter)
         SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM);
     const struct scmp_arg_cmp is_ours = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
     const struct scmp_arg_cmp is_self = SCMP_A0(SCMP_CMP_EQ, 0);
+    const struct scmp_arg_cmp is_route_netlink[] = { SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+                                                     SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE) };
     /* clone3 hides its flags in memory; told that there is none, the C library uses clone. */
     failed |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &is_thread);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     failed |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &is_ours);
     failed |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, &is_self);
     failed |= add_values(filter, SCMP_SYS(socket), 0, families, SL_COUNT(families));
+    /* Resolvers ask the kernel which addresses there are (getifaddrs), and libevent complains on stderr when they cannot. */
+    failed |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, is_route_netlink);
     failed |= add_values(filter, SCMP_SYS(socketpair), 0, families, 1);
     failed |= add_values(filter, SCMP_SYS(ioctl), 1, ioctls, SL_COUNT(ioctls));
     failed |= add_values(filter, SCMP_SYS(prctl), 0, prctls, SL_COUNT(prctls));

@@ -2,7 +2,7 @@
  * seccomp - gives up all system calls but those of a list, for every thread of the process.
  *
  * The list is what the C library, libevent, libpq, libcurl, OpenSSL and our own code make while the programs run, found by running them. Threads
- * may be made, processes not; memory is never writable and executable; sockets are local or of the internet.
+ * may be made, processes not; memory is never writable and executable; sockets are local, of the internet, or ask for the machine's addresses.
  * The only file that includes libseccomp.
  * Threads: works on all of them.
  */

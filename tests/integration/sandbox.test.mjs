@@ -158,6 +158,12 @@ test('a crash leaves no core', async () => {
   }
 });
 
+test('every line of the logs is ours', () => {
+  for (const child of [stack.publisher, stack.consumer]) {
+    for (const line of stack.logOf(child).trim().split('\n')) assert.ok(JSON.parse(line).event, line);
+  }
+});
+
 test('no secret is in a log, an argument, or, given as a file, the environment', () => {
   const canaries = [secrets.stripe.slice(6), secrets.renewed.slice(6), secrets.sentry, 'canaryfour', decodeURIComponent(new URL(stack.environment.AMQP_URL).password)];
   const places = {

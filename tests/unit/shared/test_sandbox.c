@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +152,8 @@ static int use_calls(void *arg)
         socket(AF_INET, SOCK_STREAM, 0) >= 0,
         socket(AF_UNIX, SOCK_DGRAM, 0) >= 0,
         socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EPERM,
-        socket(AF_NETLINK, SOCK_RAW, 0) < 0 && errno == EPERM,
+        socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0,
+        socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) < 0 && errno == EPERM,
         page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0,
         mprotect(page, 4096, PROT_WRITE | PROT_EXEC) != 0 && errno == EPERM,
         mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
