@@ -17,6 +17,7 @@ static const char *single_fault(const struct sl_scheme *scheme, struct sl_span v
 void ops_verify_header_fault(const struct sl_scheme *scheme, const struct sl_signed *what,
                              char out_text[OPS_FAULT_BYTES])
 {
+    SL_ASSERT(scheme != NULL);
     struct sl_span value = sl_span_trim(what->signature);
     const char *missing = value.bytes == 0 ? scheme->header
                           : scheme->time_header[0] != '\0' && what->time.bytes == 0

@@ -1,5 +1,5 @@
 /*
- * conf - configuration as data: environment first, then an optional file, then the fallback.
+ * conf - configuration as data: what conf_source has under a key's name, else its fallback, into the program's struct.
  *
  * A program lists its keys in <program>/config.def; struct, parser, range check and help come from that list:
  *
@@ -7,16 +7,14 @@
  *             .min = "10ms", .max = "4s", .help = "longest wait for a publisher confirm")
  *
  * Every mistake is appended to one buffer, so that a start fails once with all of them. <NAME>_FILE reads the value of a TEXT
- * or SECRET key from a file. SLUICE_CONFIG names a file of NAME=value lines. A SLUICE_* name that no program knows is a mistake.
+ * or SECRET key from a file.
  * Refuses: bare numbers where a unit is needed; printing a secret.
  * Threads: read once at start; the result is const for everyone else.
  */
 #ifndef SHARED_CONF_H
 #define SHARED_CONF_H
 
-#include <stdint.h>
-
-#include "shared/buf.h"
+#include "shared/conf_source.h"
 
 enum sl_conf_type {
     SL_CONF_TEXT,     /* char *, owned; NULL when unset */
@@ -54,22 +52,6 @@ struct sl_conf_key {
     bool required;
 };
 
-struct sl_conf_entry {
-    char *name;
-    char *value;
-};
-
-struct sl_conf_source {
-    char *const *environment;      /* borrowed, NULL-terminated NAME=value */
-    struct sl_conf_entry *entries; /* owned: the file's lines */
-    size_t entry_count;
-};
-
-/* Opens the file named by SLUICE_CONFIG, if any, and reports SLUICE_* names that no program knows. */
-void sl_conf_source_init(struct sl_conf_source *source, char *const *environment,
-                         struct sl_buf *mistakes);
-void sl_conf_source_done(struct sl_conf_source *source);
-
 /* Fills the struct at `out`. Appends "NAME: what is wrong and what is expected\n" per mistake. */
 void sl_conf_read(const struct sl_conf_key *keys, size_t count, const struct sl_conf_source *source,
                   void *out, struct sl_buf *mistakes);
@@ -80,9 +62,6 @@ void sl_conf_done(const struct sl_conf_key *keys, size_t count, void *holder);
 bool sl_conf_differs(const struct sl_conf_key *key, const void *a, const void *b);
 /* Each struct gets the other's value for a key. */
 void sl_conf_swap(const struct sl_conf_key *key, void *a, void *b);
-
-/* The value of a name in environment or file; NULL when unset. Empty counts as unset. */
-const char *sl_conf_lookup(const struct sl_conf_source *source, const char *name);
 
 /*
  * The value of a secret whose name is itself a value, or what is in the file that <NAME>_FILE names. A copy, which the caller wipes and frees; NULL when

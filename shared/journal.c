@@ -229,7 +229,7 @@ void sl_journal_read_stats(const struct sl_journal *journal, struct sl_journal_s
     struct sl_journal_store *store = (struct sl_journal_store *)&journal->store;
     *out_stats = (struct sl_journal_stats){
         .state = sl_journal_state(journal),
-        .is_durable = store->is_durable,
+        .is_durable = store->folder.is_durable,
         .bytes = atomic_load(&store->bytes),
         .quota_bytes = journal->opts.quota_bytes,
         .oldest_ns = sl_journal_reader_oldest_ns(journal->reader),

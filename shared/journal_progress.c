@@ -189,7 +189,7 @@ int sl_journal_progress_save(struct sl_journal_store *store, struct sl_buf *scra
     if (!encoded) {
         failed = ENOMEM;
     } else if (is_dirty) {
-        failed = sl_journal_io_replace(store->io, store->dir_fd, SL_JOURNAL_PROGRESS_NAME,
+        failed = sl_journal_io_replace(store->io, store->folder.dir_fd, SL_JOURNAL_PROGRESS_NAME,
                                        scratch->data, scratch->used_bytes);
     }
     if (failed != 0) {

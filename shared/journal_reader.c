@@ -7,7 +7,8 @@
 #include <time.h>
 
 #include "shared/clock.h"
-#include "shared/digest.h"
+#include "shared/journal_event.h"
+#include "shared/journal_poison.h"
 #include "shared/journal_progress.h"
 #include "shared/journal_walk.h"
 
@@ -15,38 +16,22 @@
 #define READ_RETRY_US 10000000 /* for a segment that could not be read */
 #define WAIT_S        1
 
-/* An event in memory. */
-struct loaded {
-    struct loaded *next;
-    struct sl_journal_segment *segment;
-    struct sl_journal_record record; /* payload: the bytes behind this struct */
-    unsigned failures;
-    char payload[];
-};
-
-struct loaded_list {
-    struct loaded *first;
-    struct loaded **last; /* NULL: empty */
-    size_t count;
-    size_t bytes;
-};
-
 struct sl_journal_reader {
     struct sl_journal_reader_opts opts;
     struct sl_journal_store *store;
     pthread_t thread;
 
     /* Under the store's lock. */
-    struct loaded_list ready;    /* to be taken, in this order */
-    struct loaded_list poisoned; /* to be moved to poison/ */
-    bool is_wanted;              /* the loop has begun to take */
-    bool is_hungry;              /* the last take got less than it asked for */
+    struct sl_journal_events ready;    /* to be taken, in this order */
+    struct sl_journal_events poisoned; /* to be moved to poison/ */
+    bool is_wanted;                    /* the loop has begun to take */
+    bool is_hungry;                    /* the last take got less than it asked for */
     bool has_news;
     bool stop;
     uint64_t resolved_ns; /* received time of the event resolved last */
 
     /* The loop's. */
-    struct loaded *taken[SL_JOURNAL_TAKEN_MAX];
+    struct sl_journal_event *taken[SL_JOURNAL_TAKEN_MAX];
     size_t taken_count;
     size_t taken_bytes;
 
@@ -60,7 +45,7 @@ struct sl_journal_reader {
 /* How a step of reading ended. */
 enum step { STEP_GO_ON, STEP_NOTHING };
 
-static struct loaded *give_back(struct sl_journal_reader *reader, uint64_t seq);
+static struct sl_journal_event *give_back(struct sl_journal_reader *reader, uint64_t seq);
 static void *read_segments(void *arg);
 static bool wants_more(const struct sl_journal_reader *reader);
 static void wait_changed(struct sl_journal_reader *reader, uint64_t changes_seen);
@@ -77,11 +62,6 @@ static void load(struct sl_journal_reader *reader, const struct sl_journal_recor
 static void tell_hole(struct sl_journal_reader *reader, const struct sl_journal_item *item);
 static void end_current(struct sl_journal_reader *reader);
 static void poison(struct sl_journal_reader *reader);
-static int write_poison(struct sl_journal_reader *reader, const struct loaded *event);
-static void append(struct loaded_list *list, struct loaded *event);
-static void insert(struct loaded_list *list, struct loaded *event);
-static struct loaded *shift(struct loaded_list *list);
-static void forget(struct loaded_list *list);
 
 struct sl_journal_reader *sl_journal_reader_new(const struct sl_journal_reader_opts *opts,
                                                 struct sl_err *err)
@@ -117,8 +97,8 @@ void sl_journal_reader_free(struct sl_journal_reader *reader)
     sl_journal_store_signal(reader->store);
     pthread_mutex_unlock(&reader->store->lock);
     pthread_join(reader->thread, NULL);
-    forget(&reader->ready);
-    forget(&reader->poisoned);
+    sl_journal_events_done(&reader->ready);
+    sl_journal_events_done(&reader->poisoned);
     for (size_t i = 0; i < reader->taken_count; i++) {
         free(reader->taken[i]);
     }
@@ -137,7 +117,7 @@ size_t sl_journal_reader_take(struct sl_journal_reader *reader,
            (reader->taken_count == 0 ||
             reader->taken_bytes + reader->ready.first->record.payload.bytes <=
                 SL_JOURNAL_TAKEN_BYTES_MAX)) {
-        struct loaded *event = shift(&reader->ready);
+        struct sl_journal_event *event = sl_journal_events_shift(&reader->ready);
         reader->taken[reader->taken_count++] = event;
         reader->taken_bytes += event->record.payload.bytes;
         out_records[count++] = event->record;
@@ -151,7 +131,7 @@ size_t sl_journal_reader_take(struct sl_journal_reader *reader,
 
 void sl_journal_reader_ack(struct sl_journal_reader *reader, uint64_t seq)
 {
-    struct loaded *event = give_back(reader, seq);
+    struct sl_journal_event *event = give_back(reader, seq);
     struct sl_journal_store *store = reader->store;
     pthread_mutex_lock(&store->lock);
     bool was_dirty = store->progress_dirty;
@@ -163,7 +143,8 @@ void sl_journal_reader_ack(struct sl_journal_reader *reader, uint64_t seq)
             sl_journal_store_signal(store);
         }
     } else {
-        insert(&reader->ready, event); /* no memory to remember it: once more is better than lost */
+        sl_journal_events_insert(
+            &reader->ready, event); /* no memory to remember it: once more is better than lost */
         event = NULL;
     }
     pthread_mutex_unlock(&store->lock);
@@ -171,9 +152,9 @@ void sl_journal_reader_ack(struct sl_journal_reader *reader, uint64_t seq)
 }
 
 /* Takes an event from the loop's hands. */
-static struct loaded *give_back(struct sl_journal_reader *reader, uint64_t seq)
+static struct sl_journal_event *give_back(struct sl_journal_reader *reader, uint64_t seq)
 {
-    struct loaded *event = NULL;
+    struct sl_journal_event *event = NULL;
     for (size_t i = 0; i < reader->taken_count; i++) {
         if (reader->taken[i]->record.seq == seq) {
             event = reader->taken[i];
@@ -188,13 +169,13 @@ static struct loaded *give_back(struct sl_journal_reader *reader, uint64_t seq)
 
 void sl_journal_reader_fail(struct sl_journal_reader *reader, uint64_t seq)
 {
-    struct loaded *event = give_back(reader, seq);
+    struct sl_journal_event *event = give_back(reader, seq);
     event->failures++;
     pthread_mutex_lock(&reader->store->lock);
     if (event->failures < reader->opts.tries_max) {
-        append(&reader->ready, event);
+        sl_journal_events_append(&reader->ready, event);
     } else {
-        append(&reader->poisoned, event);
+        sl_journal_events_append(&reader->poisoned, event);
         sl_journal_store_signal(reader->store);
     }
     pthread_mutex_unlock(&reader->store->lock);
@@ -202,17 +183,17 @@ void sl_journal_reader_fail(struct sl_journal_reader *reader, uint64_t seq)
 
 void sl_journal_reader_defer(struct sl_journal_reader *reader, uint64_t seq)
 {
-    struct loaded *event = give_back(reader, seq);
+    struct sl_journal_event *event = give_back(reader, seq);
     pthread_mutex_lock(&reader->store->lock);
-    append(&reader->ready, event);
+    sl_journal_events_append(&reader->ready, event);
     pthread_mutex_unlock(&reader->store->lock);
 }
 
 void sl_journal_reader_put_back(struct sl_journal_reader *reader, uint64_t seq)
 {
-    struct loaded *event = give_back(reader, seq);
+    struct sl_journal_event *event = give_back(reader, seq);
     pthread_mutex_lock(&reader->store->lock);
-    insert(&reader->ready, event);
+    sl_journal_events_insert(&reader->ready, event);
     pthread_mutex_unlock(&reader->store->lock);
 }
 
@@ -229,12 +210,8 @@ uint64_t sl_journal_reader_oldest_ns(const struct sl_journal_reader *reader)
 {
     uint64_t oldest = UINT64_MAX;
     pthread_mutex_lock(&reader->store->lock);
-    for (const struct loaded *e = reader->ready.first; e != NULL; e = e->next) {
-        oldest = e->record.received_ns < oldest ? e->record.received_ns : oldest;
-    }
-    for (const struct loaded *e = reader->poisoned.first; e != NULL; e = e->next) {
-        oldest = e->record.received_ns < oldest ? e->record.received_ns : oldest;
-    }
+    oldest = sl_journal_events_oldest_ns(&reader->ready, oldest);
+    oldest = sl_journal_events_oldest_ns(&reader->poisoned, oldest);
     for (size_t i = 0; i < reader->taken_count; i++) {
         uint64_t taken = reader->taken[i]->record.received_ns;
         oldest = taken < oldest ? taken : oldest;
@@ -387,8 +364,8 @@ static bool open_next(struct sl_journal_reader *reader)
     char name[SL_JOURNAL_NAME_BYTES];
     sl_journal_name(segment->first_seq, name);
     reader->current = segment;
-    if (!sl_journal_walk_open(&reader->walk, store->io, store->dir_fd, name, segment->first_seq,
-                              &err)) {
+    if (!sl_journal_walk_open(&reader->walk, store->io, store->folder.dir_fd, name,
+                              segment->first_seq, &err)) {
         leave_for_later(reader);
         return false;
     }
@@ -455,14 +432,11 @@ static void load(struct sl_journal_reader *reader, const struct sl_journal_recor
 {
     struct sl_journal_store *store = reader->store;
     struct sl_journal_segment *segment = reader->current;
-    struct loaded *event = malloc(sizeof *event + record->payload.bytes);
+    struct sl_journal_event *event = sl_journal_event_new(record, segment);
     if (event == NULL) {
         leave_for_later(reader);
         return;
     }
-    *event = (struct loaded){ .segment = segment, .record = *record };
-    memcpy(event->payload, record->payload.data, record->payload.bytes);
-    event->record.payload.data = event->payload;
     bool wake = false;
     pthread_mutex_lock(&store->lock);
     bool is_known = record->seq <= segment->read_to_seq || record->seq >= segment->next_seq ||
@@ -472,7 +446,7 @@ static void load(struct sl_journal_reader *reader, const struct sl_journal_recor
     }
     if (!is_known) {
         segment->in_hand++;
-        append(&reader->ready, event);
+        sl_journal_events_append(&reader->ready, event);
         event = NULL;
         wake = reader->is_hungry;
         reader->has_news = reader->has_news || wake;
@@ -537,13 +511,13 @@ static void poison(struct sl_journal_reader *reader)
     int failed = 0;
     while (failed == 0) {
         pthread_mutex_lock(&store->lock);
-        struct loaded *event = shift(&reader->poisoned);
+        struct sl_journal_event *event = sl_journal_events_shift(&reader->poisoned);
         pthread_mutex_unlock(&store->lock);
         if (event == NULL) {
             return;
         }
         uint64_t seq = event->record.seq;
-        failed = write_poison(reader, event);
+        failed = sl_journal_poison_write(store, &event->record);
         pthread_mutex_lock(&store->lock);
         if (failed == 0 && !sl_journal_store_resolve(store, event->segment, seq)) {
             failed = ENOMEM;
@@ -553,7 +527,7 @@ static void poison(struct sl_journal_reader *reader)
             store->totals.poisoned++;
             reader->resolved_ns = event->record.received_ns;
         } else {
-            insert(&reader->poisoned, event);
+            sl_journal_events_insert(&reader->poisoned, event);
             event = NULL;
         }
         pthread_mutex_unlock(&store->lock);
@@ -567,82 +541,5 @@ static void poison(struct sl_journal_reader *reader)
                                           .from = seq,
                                           .os_error = failed },
             name);
-    }
-}
-
-/* A segment with one event, so that every tool that reads the journal reads it too. */
-static int write_poison(struct sl_journal_reader *reader, const struct loaded *event)
-{
-    struct sl_journal_header header = { .version = SL_JOURNAL_VERSION,
-                                        .first_seq = event->record.seq,
-                                        .created_ns = (uint64_t)sl_clock_wall_us() * 1000 };
-    size_t record_bytes = sl_journal_record_bytes(event->record.payload.bytes);
-    size_t bytes = SL_JOURNAL_HEADER_BYTES + record_bytes + SL_JOURNAL_SEAL_BYTES;
-    uint8_t *file = malloc(bytes);
-    if (file == NULL) {
-        return ENOMEM;
-    }
-    int failed = EIO;
-    if (sl_random_bytes(header.salt, sizeof header.salt)) {
-        uint32_t salt_crc = sl_journal_salt_crc(header.salt);
-        uint32_t rolling_crc = 0;
-        uint8_t *record = file + SL_JOURNAL_HEADER_BYTES;
-        char name[SL_JOURNAL_NAME_BYTES];
-        sl_journal_name(event->record.seq, name);
-        sl_journal_header_encode(&header, file);
-        sl_journal_record_compose(&event->record, record);
-        (void)sl_journal_record_finish(record, event->record.seq, salt_crc, &rolling_crc);
-        sl_journal_seal_encode(1, rolling_crc, event->record.seq, salt_crc, record + record_bytes);
-        failed =
-            sl_journal_io_replace(reader->store->io, reader->store->poison_fd, name, file, bytes);
-    }
-    free(file);
-    return failed;
-}
-
-static void append(struct loaded_list *list, struct loaded *event)
-{
-    struct loaded **link = list->last == NULL ? &list->first : list->last;
-    event->next = NULL;
-    *link = event;
-    list->last = &event->next;
-    list->count++;
-    list->bytes += event->record.payload.bytes;
-}
-
-/* Where its number belongs. */
-static void insert(struct loaded_list *list, struct loaded *event)
-{
-    struct loaded **link = &list->first;
-    while (*link != NULL && (*link)->record.seq < event->record.seq) {
-        link = &(*link)->next;
-    }
-    if (*link == NULL) {
-        append(list, event);
-        return;
-    }
-    event->next = *link;
-    *link = event;
-    list->count++;
-    list->bytes += event->record.payload.bytes;
-}
-
-static struct loaded *shift(struct loaded_list *list)
-{
-    struct loaded *event = list->first;
-    if (event != NULL) {
-        list->first = event->next;
-        list->last = list->first == NULL ? NULL : list->last;
-        list->count--;
-        list->bytes -= event->record.payload.bytes;
-        event->next = NULL;
-    }
-    return event;
-}
-
-static void forget(struct loaded_list *list)
-{
-    for (struct loaded *event = shift(list); event != NULL; event = shift(list)) {
-        free(event);
     }
 }

@@ -49,8 +49,8 @@ bool sl_journal_recover(struct sl_journal_store *store, struct sl_err *err)
 {
     SL_DONE(recovery_done) struct recovery recovery = { .store = store };
     uint64_t *first_seqs = NULL;
-    if (!sl_journal_progress_load(&recovery.progress, store->io, store->dir_fd, err) ||
-        !sl_journal_list(store->dir_fd, &first_seqs, &recovery.count, err)) {
+    if (!sl_journal_progress_load(&recovery.progress, store->io, store->folder.dir_fd, err) ||
+        !sl_journal_list(store->folder.dir_fd, &first_seqs, &recovery.count, err)) {
         return false;
     }
     recovery.known = calloc(recovery.count + 1, sizeof *recovery.known);
@@ -81,8 +81,8 @@ bool sl_journal_recover(struct sl_journal_store *store, struct sl_err *err)
         }
         store->next_seq = recovery.progress.next_seq;
     }
-    return raise_next_seq(store, store->dir_fd, err) &&
-           raise_next_seq(store, store->poison_fd, err);
+    return raise_next_seq(store, store->folder.dir_fd, err) &&
+           raise_next_seq(store, store->folder.poison_fd, err);
 }
 
 static void recovery_done(struct recovery *recovery)
@@ -99,7 +99,7 @@ static bool look_at_headers(struct recovery *recovery, struct sl_err *err)
         struct known *known = &recovery->known[i];
         char name[SL_JOURNAL_NAME_BYTES];
         sl_journal_name(known->first_seq, name);
-        if (!sl_journal_walk_open(&walk, recovery->store->io, recovery->store->dir_fd, name,
+        if (!sl_journal_walk_open(&walk, recovery->store->io, recovery->store->folder.dir_fd, name,
                                   known->first_seq, err)) {
             return false;
         }
@@ -121,7 +121,7 @@ static bool recover_segment(struct recovery *recovery, size_t i, struct sl_err *
     uint64_t first_seq = recovery->known[i].first_seq;
     char name[SL_JOURNAL_NAME_BYTES];
     sl_journal_name(first_seq, name);
-    if (!sl_journal_walk_open(&walk, store->io, store->dir_fd, name, first_seq, err)) {
+    if (!sl_journal_walk_open(&walk, store->io, store->folder.dir_fd, name, first_seq, err)) {
         return false;
     }
     struct sl_journal_segment *segment = sl_journal_store_add(store, first_seq, walk.header.salt);
@@ -162,7 +162,7 @@ static bool recover_segment(struct recovery *recovery, size_t i, struct sl_err *
         if (is_damaged) {
             quarantine(recovery, name, walk.file_bytes);
         } else {
-            (void)store->io->unlinkat(store->dir_fd, name, 0);
+            (void)store->io->unlinkat(store->folder.dir_fd, name, 0);
         }
     }
     return true;
@@ -302,8 +302,10 @@ static void quarantine(struct recovery *recovery, const char *name, uint64_t byt
     struct sl_journal_store *store = recovery->store;
     char aside[SL_JOURNAL_NAME_BYTES + 16];
     snprintf(aside, sizeof aside, "%s.corrupt-0", name);
-    int failed = store->io->renameat(store->dir_fd, name, store->dir_fd, aside) == 0 ? 0 : errno;
-    if (failed == 0 && store->io->fsync(store->dir_fd) != 0) {
+    int failed = store->io->renameat(store->folder.dir_fd, name, store->folder.dir_fd, aside) == 0
+                     ? 0
+                     : errno;
+    if (failed == 0 && store->io->fsync(store->folder.dir_fd) != 0) {
         failed = errno;
     }
     store->totals.quarantined++;

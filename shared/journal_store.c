@@ -1,7 +1,6 @@
 #include "shared/journal_store.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +12,7 @@
 #include "shared/digest.h"
 
 #define COPY_CHUNK_BYTES (64u * 1024u)
-#define CREATE_FLAGS     (O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)
 
-static bool open_dir(struct sl_journal_store *store, const struct sl_journal_store_opts *opts,
-                     struct sl_err *err);
-static bool is_private(int fd, const char *dir, struct sl_err *err);
-static bool check_storage(struct sl_journal_store *store, const struct sl_journal_store_opts *opts,
-                          struct sl_err *err);
-static const char *volatile_name(long magic);
-static bool take_lock(struct sl_journal_store *store, const char *dir, struct sl_err *err);
-static bool open_poison(struct sl_journal_store *store, struct sl_err *err);
 static void adopt_spare(struct sl_journal_store *store);
 static int allocate(const struct sl_journal_store *store, int fd);
 static int write_header(struct sl_journal_store *store, int fd, struct sl_journal_header *header);
@@ -36,9 +26,7 @@ bool sl_journal_store_open(struct sl_journal_store *store, const struct sl_journ
 {
     *store = (struct sl_journal_store){
         .io = opts->io == NULL ? &sl_journal_io_real : opts->io,
-        .dir_fd = -1,
-        .lock_fd = -1,
-        .poison_fd = -1,
+        .folder = SL_JOURNAL_FOLDER_CLOSED,
         .spare_fd = -1,
         .wake_fd = -1,
         .segment_bytes = opts->segment_bytes,
@@ -50,114 +38,17 @@ bool sl_journal_store_open(struct sl_journal_store *store, const struct sl_journ
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!open_dir(store, opts, err) || !check_storage(store, opts, err) ||
-        !take_lock(store, opts->dir, err) || !open_poison(store, err)) {
+    if (!sl_journal_folder_open(&store->folder, store->io, opts->dir, opts->allow_volatile, err)) {
         return false;
     }
     adopt_spare(store);
     return true;
 }
 
-static bool open_dir(struct sl_journal_store *store, const struct sl_journal_store_opts *opts,
-                     struct sl_err *err)
-{
-    if (mkdir(opts->dir, 0700) != 0 && errno != EEXIST) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot make %s: %s", opts->dir, strerror(errno));
-    }
-    store->dir_fd =
-        store->io->openat(AT_FDCWD, opts->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (store->dir_fd < 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE,
-                       "%s cannot be opened as a folder (it must not be a symbolic link): %s",
-                       opts->dir, strerror(errno));
-    }
-    return is_private(store->dir_fd, opts->dir, err);
-}
-
-/* The journal holds personal data: nobody else may even list it, or put a file there. */
-static bool is_private(int fd, const char *dir, struct sl_err *err)
-{
-    struct stat seen = { 0 };
-    if (fstat(fd, &seen) != 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot look at %s: %s", dir, strerror(errno));
-    }
-    if (seen.st_uid != geteuid()) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "%s belongs to user %u, not to %u", dir,
-                       (unsigned)seen.st_uid, (unsigned)geteuid());
-    }
-    if ((seen.st_mode & 077) != 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "%s is open to others (mode %03o); make it 700",
-                       dir, (unsigned)(seen.st_mode & 0777));
-    }
-    return true;
-}
-
-static bool check_storage(struct sl_journal_store *store, const struct sl_journal_store_opts *opts,
-                          struct sl_err *err)
-{
-    struct statfs seen = { 0 };
-    if (fstatfs(store->dir_fd, &seen) != 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot tell what storage %s is on: %s", opts->dir,
-                       strerror(errno));
-    }
-    const char *name = volatile_name((long)seen.f_type);
-    store->is_durable = name == NULL;
-    if (name != NULL && !opts->allow_volatile) {
-        return sl_fail(err, SL_E_JOURNAL_VOLATILE, "%s is on %s, which a restart empties",
-                       opts->dir, name);
-    }
-    return true;
-}
-
-static const char *volatile_name(long magic)
-{
-    switch ((unsigned long)magic & 0xffffffffu) {
-    case TMPFS_MAGIC:
-        return "tmpfs";
-    case RAMFS_MAGIC:
-        return "ramfs";
-    case OVERLAYFS_SUPER_MAGIC:
-        return "overlayfs (a container's own layer)";
-    default:
-        return NULL;
-    }
-}
-
-static bool take_lock(struct sl_journal_store *store, const char *dir, struct sl_err *err)
-{
-    store->lock_fd = store->io->openat(store->dir_fd, SL_JOURNAL_LOCK_NAME, CREATE_FLAGS, 0600);
-    if (store->lock_fd < 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot write in %s: %s", dir, strerror(errno));
-    }
-    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fcntl(store->lock_fd, F_OFD_SETLK, &whole) != 0) {
-        return errno == EAGAIN || errno == EACCES
-                   ? sl_fail(err, SL_E_JOURNAL_LOCKED, "another process uses the journal in %s",
-                             dir)
-                   : sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot lock %s: %s", dir, strerror(errno));
-    }
-    return true;
-}
-
-static bool open_poison(struct sl_journal_store *store, struct sl_err *err)
-{
-    if (mkdirat(store->dir_fd, SL_JOURNAL_POISON_NAME, 0700) != 0 && errno != EEXIST) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot make %s: %s", SL_JOURNAL_POISON_NAME,
-                       strerror(errno));
-    }
-    store->poison_fd = store->io->openat(store->dir_fd, SL_JOURNAL_POISON_NAME,
-                                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-    if (store->poison_fd < 0) {
-        return sl_fail(err, SL_E_JOURNAL_UNSAFE, "cannot open %s: %s", SL_JOURNAL_POISON_NAME,
-                       strerror(errno));
-    }
-    return true;
-}
-
 /* The spare of the last run: it never held an event, only zeros behind what may be a header. */
 static void adopt_spare(struct sl_journal_store *store)
 {
-    int fd = store->io->openat(store->dir_fd, SL_JOURNAL_SPARE_NAME,
+    int fd = store->io->openat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME,
                                O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
         return;
@@ -169,7 +60,7 @@ static void adopt_spare(struct sl_journal_store *store)
         return;
     }
     (void)close(fd);
-    (void)store->io->unlinkat(store->dir_fd, SL_JOURNAL_SPARE_NAME, 0);
+    (void)store->io->unlinkat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME, 0);
 }
 
 void sl_journal_store_done(struct sl_journal_store *store)
@@ -177,12 +68,10 @@ void sl_journal_store_done(struct sl_journal_store *store)
     if (store->io == NULL) {
         return;
     }
-    const int fds[] = { store->spare_fd, store->poison_fd, store->lock_fd, store->dir_fd };
-    for (size_t i = 0; i < SL_COUNT(fds); i++) {
-        if (fds[i] >= 0) {
-            (void)close(fds[i]);
-        }
+    if (store->spare_fd >= 0) {
+        (void)close(store->spare_fd);
     }
+    sl_journal_folder_done(&store->folder);
     while (store->oldest != NULL) {
         struct sl_journal_segment *segment = store->oldest;
         store->oldest = segment->newer;
@@ -219,15 +108,16 @@ int sl_journal_store_spare(struct sl_journal_store *store)
         return 0;
     }
     /* What has this name now was given up after an error: its inode is not to be used again. */
-    (void)store->io->unlinkat(store->dir_fd, SL_JOURNAL_SPARE_NAME, 0);
-    int fd = store->io->openat(store->dir_fd, SL_JOURNAL_SPARE_NAME, CREATE_FLAGS | O_EXCL, 0600);
+    (void)store->io->unlinkat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME, 0);
+    int fd = store->io->openat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME,
+                               SL_JOURNAL_CREATE_FLAGS | O_EXCL, 0600);
     if (fd < 0) {
         return errno;
     }
     int failed = allocate(store, fd);
     if (failed != 0) {
         (void)close(fd);
-        (void)store->io->unlinkat(store->dir_fd, SL_JOURNAL_SPARE_NAME, 0);
+        (void)store->io->unlinkat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME, 0);
         return failed;
     }
     store->spare_fd = fd;
@@ -303,14 +193,15 @@ static int publish_name(const struct sl_journal_store *store, uint64_t first_seq
 {
     char name[SL_JOURNAL_NAME_BYTES];
     sl_journal_name(first_seq, name);
-    if (faccessat(store->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-        store->io->unlinkat(store->dir_fd, name, 0) != 0) {
+    if (faccessat(store->folder.dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+        store->io->unlinkat(store->folder.dir_fd, name, 0) != 0) {
         return errno;
     }
-    if (store->io->renameat(store->dir_fd, SL_JOURNAL_SPARE_NAME, store->dir_fd, name) != 0) {
+    if (store->io->renameat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME, store->folder.dir_fd,
+                            name) != 0) {
         return errno;
     }
-    return store->io->fsync(store->dir_fd) == 0 ? 0 : errno;
+    return store->io->fsync(store->folder.dir_fd) == 0 ? 0 : errno;
 }
 
 /* After a failure: neither this inode nor its name is used again. A file that was renamed already is replaced by the next begin. */
@@ -318,7 +209,7 @@ static void drop_spare(struct sl_journal_store *store)
 {
     (void)close(store->spare_fd);
     store->spare_fd = -1;
-    (void)store->io->unlinkat(store->dir_fd, SL_JOURNAL_SPARE_NAME, 0);
+    (void)store->io->unlinkat(store->folder.dir_fd, SL_JOURNAL_SPARE_NAME, 0);
 }
 
 void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_segment *segment)
@@ -340,7 +231,7 @@ void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_
     pthread_mutex_unlock(&store->lock);
     free(segment->resolved_bits);
     free(segment);
-    (void)store->io->unlinkat(store->dir_fd, name, 0);
+    (void)store->io->unlinkat(store->folder.dir_fd, name, 0);
 }
 
 struct sl_journal_segment *sl_journal_store_add(struct sl_journal_store *store, uint64_t first_seq,
@@ -419,7 +310,7 @@ size_t sl_journal_store_prune(struct sl_journal_store *store, const struct sl_jo
         }
         char name[SL_JOURNAL_NAME_BYTES];
         sl_journal_name(segment->first_seq, name);
-        if (store->io->unlinkat(store->dir_fd, name, 0) != 0 && errno != ENOENT) {
+        if (store->io->unlinkat(store->folder.dir_fd, name, 0) != 0 && errno != ENOENT) {
             sl_journal_store_tell(store,
                                   &(struct sl_journal_finding){
                                       .what = SL_JOURNAL_TELL_REMOVE_FAILED, .os_error = errno },
@@ -436,7 +327,7 @@ size_t sl_journal_store_prune(struct sl_journal_store *store, const struct sl_jo
         free(segment);
         gone++;
     }
-    if (gone > 0 && store->io->fsync(store->dir_fd) != 0) {
+    if (gone > 0 && store->io->fsync(store->folder.dir_fd) != 0) {
         sl_journal_store_tell(store,
                               &(struct sl_journal_finding){ .what = SL_JOURNAL_TELL_REMOVE_FAILED,
                                                             .os_error = errno },
@@ -462,12 +353,14 @@ void sl_journal_store_copy_aside(struct sl_journal_store *store, const char *nam
 {
     char aside[SL_JOURNAL_NAME_BYTES + 32];
     snprintf(aside, sizeof aside, "%s.corrupt-%llu", name, (unsigned long long)from);
-    int to_fd = store->io->openat(store->dir_fd, aside, CREATE_FLAGS | O_EXCL, 0600);
+    int to_fd =
+        store->io->openat(store->folder.dir_fd, aside, SL_JOURNAL_CREATE_FLAGS | O_EXCL, 0600);
     if (to_fd < 0 && errno == EEXIST) {
         return; /* found before; the first copy is nearest to the accident */
     }
     int failed = to_fd < 0 ? errno : 0;
-    int from_fd = store->io->openat(store->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+    int from_fd =
+        store->io->openat(store->folder.dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
     failed = failed == 0 && from_fd < 0 ? errno : failed;
     if (failed == 0) {
         failed = copy_span(store, from_fd, to_fd, from, to);
@@ -483,7 +376,7 @@ void sl_journal_store_copy_aside(struct sl_journal_store *store, const char *nam
     }
     if (failed != 0) {
         if (to_fd >= 0) {
-            (void)store->io->unlinkat(store->dir_fd, aside, 0);
+            (void)store->io->unlinkat(store->folder.dir_fd, aside, 0);
         }
         sl_journal_store_tell(
             store,
@@ -515,7 +408,7 @@ static int copy_span(const struct sl_journal_store *store, int from_fd, int to_f
 bool sl_journal_store_is_low(const struct sl_journal_store *store, uint64_t floor_bytes)
 {
     struct statvfs seen = { 0 };
-    return floor_bytes > 0 && store->io->fstatvfs(store->dir_fd, &seen) == 0 &&
+    return floor_bytes > 0 && store->io->fstatvfs(store->folder.dir_fd, &seen) == 0 &&
            (uint64_t)seen.f_bavail * seen.f_frsize < floor_bytes;
 }
 

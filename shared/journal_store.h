@@ -1,11 +1,9 @@
 /*
- * journal_store - the journal's folder: its lock, its segments, its spare, and what is said about them.
+ * journal_store - what is in the journal's folder: its segments, its spare, and what is said about them.
  *
- * What it is: the state that the journal's threads share, and the acts on files that are neither appending nor replaying. The folder is
- * opened once and everything in it is named relative to it.
+ * What it is: the state that the journal's threads share, and the acts on files that are neither appending nor replaying.
  * Files: LOCK · drop-<first number>.slj · spare.slj (room kept for a full disk) · progress · poison/ · <segment>.corrupt-<offset>.
- * Refuses: a folder that is a symbolic link, not ours, or readable by others; a second owner; storage that a restart empties, unless
- * told; files of a newer version (nothing is touched then); truncating or rewriting what it finds.
+ * Refuses: what journal_folder refuses; truncating or rewriting what it finds.
  * Law: sequence numbers of acknowledged events have no gap; segments are removed oldest first, each only when all its events are resolved.
  * Threads: fields say whose they are; `lock` guards the list of segments and the counters.
  */
@@ -16,15 +14,13 @@
 #include <stdatomic.h>
 
 #include "shared/journal_finding.h"
+#include "shared/journal_folder.h"
 #include "shared/journal_format.h"
-#include "shared/journal_io.h"
 
 #define SL_JOURNAL_SEGMENT_BYTES (64u * 1024u * 1024u)
 #define SL_JOURNAL_FINDINGS_MAX  64u
-#define SL_JOURNAL_LOCK_NAME     "LOCK"
 #define SL_JOURNAL_SPARE_NAME    "spare.slj"
 #define SL_JOURNAL_PROGRESS_NAME "progress"
-#define SL_JOURNAL_POISON_NAME   "poison"
 
 /* One file of events. All fields under the store's lock, save those that never change. */
 struct sl_journal_segment {
@@ -67,10 +63,7 @@ struct sl_journal_totals {
 
 struct sl_journal_store {
     const struct sl_journal_io *io; /* never changes */
-    int dir_fd;
-    int lock_fd;
-    int poison_fd;
-    bool is_durable; /* the storage survives a restart */
+    struct sl_journal_folder folder;
     uint64_t segment_bytes;
 
     pthread_mutex_t lock;
@@ -99,7 +92,7 @@ struct sl_journal_store_opts {
     const struct sl_journal_io *io; /* NULL: the real one */
 };
 
-/* Makes the folder if it is missing, checks it, takes the lock. Reads no segment yet (journal_recover does). */
+/* Opens the folder. Reads no segment yet (journal_recover does). */
 bool sl_journal_store_open(struct sl_journal_store *store, const struct sl_journal_store_opts *opts,
                            struct sl_err *err) SL_MUST;
 /* Gives the lock back. Accepts zeroed or half-opened storage. */

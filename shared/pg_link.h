@@ -11,7 +11,7 @@
  * of them.
  * Refuses: COPY, LISTEN, service files (their host names would be resolved by libpq, blocking). Never puts the password, or a value that
  * was sent, into an error text.
- * The only file that includes libpq.
+ * Its four files (pg_link_parts.h names them) are the only ones that include libpq.
  * Threads: belongs to its loop.
  */
 #ifndef SHARED_PG_LINK_H

@@ -22,6 +22,8 @@ export async function apply(world) {
     apply_peer_per_second: spread(rates('peer')),
     apply_vs_bare: ratios(rates('ours'), rates('bare')),
     apply_vs_peer: ratios(rates('ours'), rates('peer')),
+    // Of the time, what was spent waiting for Postgres: the rest is reading, parsing and the broker.
+    apply_share_in_transactions: spread(legs.ours.map((one) => one.in_transactions)),
     consumer_cpu_us: spread(legs.ours.map((one) => one.cpu_us)),
     peer_consumer_cpu_us: spread(legs.peer.map((one) => one.cpu_us)),
     consumer_cpu_vs_peer: ratios(legs.peer.map((one) => one.cpu_us), legs.ours.map((one) => one.cpu_us)),
@@ -38,9 +40,11 @@ async function consumerLeg(world, events, bytes) {
   const watch = new Watch(stack.consumer.pid);
   await world.applied(events);
   const used = watch.end();
+  const transactionS = await stack.metric('sluice_consumer_apply_duration_seconds_sum', stack.consumerPort);
   const end = await stack.terminate(stack.consumer);
   if (end.code !== 0) throw new Error(`the consumer ended with ${end.code ?? end.signal}; see ${stack.consumer.logFile}`);
-  return { per_second: await world.applyRate(), cpu_us: used.cpuUs / events, rss_mb: used.peakMb };
+  const perSecond = await world.applyRate();
+  return { per_second: perSecond, cpu_us: used.cpuUs / events, rss_mb: used.peakMb, in_transactions: (transactionS * perSecond) / events };
 }
 
 async function bareLeg(world, events) {

@@ -62,27 +62,35 @@ static double cpu_seconds(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-/* Records a second through the journal. */
-static double run_journal(const char *dir, struct sl_span payload, double seconds,
-                          double *out_cpu_us, double *out_sync_ms)
+static bool open_journal(struct bench *bench, const char *dir)
 {
     struct sl_err err = { 0 };
-    struct bench bench = { .payload = payload, .loop = sl_loop_new(&err) };
     char path[512];
     snprintf(path, sizeof path, "%s/journal-bench", dir);
-    bench.journal =
-        bench.loop == NULL
+    bench->loop = sl_loop_new(&err);
+    bench->journal =
+        bench->loop == NULL
             ? NULL
             : sl_journal_open(&(struct sl_journal_opts){ .dir = path,
                                                          .quota_bytes = UINT64_C(1) << 40,
                                                          .segment_bytes = FILE_BYTES,
                                                          .allow_volatile = true,
-                                                         .loop = bench.loop,
-                                                         .arg = &bench,
+                                                         .loop = bench->loop,
+                                                         .arg = bench,
                                                          .on_appended = on_appended },
                               &err);
-    if (bench.journal == NULL) {
+    if (bench->journal == NULL) {
         fprintf(stderr, "%s\n", err.text);
+    }
+    return bench->journal != NULL;
+}
+
+/* Records a second through the journal. */
+static double run_journal(const char *dir, struct sl_span payload, double seconds,
+                          double *out_cpu_us, double *out_sync_ms)
+{
+    struct bench bench = { .payload = payload };
+    if (!open_journal(&bench, dir)) {
         return 0;
     }
     double cpu = cpu_seconds();
@@ -157,24 +165,9 @@ static double run_disk(const char *dir, size_t record_bytes, size_t batch_record
 /* Reads everything back, as replay does, without a broker. Returns events a second. */
 static double run_replay(const char *dir)
 {
-    struct sl_err err = { 0 };
-    struct bench bench = { .loop = sl_loop_new(&err) };
-    char path[512];
-    snprintf(path, sizeof path, "%s/journal-bench", dir);
+    struct bench bench = { 0 };
     int64_t opened_us = sl_clock_mono_us();
-    bench.journal =
-        bench.loop == NULL
-            ? NULL
-            : sl_journal_open(&(struct sl_journal_opts){ .dir = path,
-                                                         .quota_bytes = UINT64_C(1) << 40,
-                                                         .segment_bytes = FILE_BYTES,
-                                                         .allow_volatile = true,
-                                                         .loop = bench.loop,
-                                                         .arg = &bench,
-                                                         .on_appended = on_appended },
-                              &err);
-    if (bench.journal == NULL) {
-        fprintf(stderr, "%s\n", err.text);
+    if (!open_journal(&bench, dir)) {
         return 0;
     }
     int64_t began_us = sl_clock_mono_us();

@@ -8,7 +8,7 @@ import { histories, randomFrom, shuffled } from './lib/histories.mjs';
 import { Sender } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
 
-const isLong = process.env.SLUICE_TEST_LONG === '1';
+const isLong = process.env.TEST_LONG === '1';
 const SEED = Number(process.env.SLUICE_TEST_SEED ?? (isLong ? Date.now() % 1000000 : 1));
 const LIVES = isLong ? 200 : 40; // of each kind
 const ORDERS = isLong ? 12 : 4;

@@ -16,10 +16,17 @@ sources() {
     git ls-files -co --exclude-standard -- '*.c' '*.h' '*.cc' | grep -v '^tests/'
 }
 
+# A file of several behind one header: x_y.c where the first include is x_parts.h, or the header of x.
+has_parts() { # file
+    local first
+    first=$(grep -m 1 '^#include "' "$1" | cut -d'"' -f2)
+    [[ $first == *_parts.h || $1 == "${first%.h}"_* ]]
+}
+
 # One external library, one file that includes its header.
 declare -A edge=(
     ['amqp(_[a-z]+)?\.h|rabbitmq-c/']='shared/amqp_wire(_out)?\.c'
-    ['libpq-fe\.h']='shared/pg_link\.c'
+    ['libpq-fe\.h']='shared/pg_link(_[a-z]+)?\.c'
     ['msgpack(\.h|/)']='shared/envelope\.c'
     ['curl/']='shared/http_client\.c'
     ['seccomp\.h']='shared/seccomp\.c'
@@ -45,10 +52,12 @@ done
 complain 'banned function' \
     "$(sources | xargs grep -nE '\b(strcpy|strcat|sprintf|strtok|atoi|gets|system|setjmp|longjmp|alloca)\(' || true)"
 
-# Every error code names a page that exists; every logged event is listed.
-while read -r page; do
-    [ -f "runbooks/$page" ] || complain 'shared/errors.def names a page that does not exist' "runbooks/$page"
-done < <(grep -oE '"[a-z-]+\.md"|"README\.md"' shared/errors.def | tr -d '"' | sort -u)
+# Every error has a page that exists and explains it by its name; every logged event is listed.
+complain 'shared/errors.def: the page does not explain the error' "$(
+    sed -nE 's/^SL_ERR\([A-Z_]+, *[A-Z]+, *"([^"]+)", *"([^"]+)"\).*/\1 \2/p' shared/errors.def | while read -r name page; do
+        grep -qsF "\`$name\`" "runbooks/$page" || echo "$name in runbooks/$page"
+    done
+)"
 complain 'logged, but not in shared/events.def' "$(
     sources | xargs grep -hozE 'sl_(debug|info|warn|error|loss|log_err)\([^;]*' | tr '\0\n' '\n ' |
         grep -oE '"[a-z_]+\.[a-z_]+"' | sort -u | while read -r name; do
@@ -59,6 +68,29 @@ complain 'in shared/events.def, but never logged' "$(
     grep -oE 'SL_EVENT\("[^"]+"' shared/events.def | cut -d'"' -f2 | while read -r name; do
         sources | xargs grep -qF "\"$name\"" || echo "$name"
     done
+)"
+
+# Each file says in its first lines what it is. A .c says it in its header, unless it has none.
+banner='^[[:space:]]*(/\*|//|--|#|<!--)'
+complain 'no banner in the first lines' "$(
+    git ls-files -co --exclude-standard -- '*.h' '*.sh' '*.mjs' '*.lua' '*.sql' '*.def' '*.cmake' '*.yaml' '*.conf' 'tests/support/*.c' 'tests/bench/*.c' 'tests/fuzz/*.c' |
+        while read -r file; do
+            grep -qE "$banner" <<<"$(head -n 3 "$file")" || echo "$file"
+        done
+    for file in {shared,publisher,consumer,ops}/*.c; do
+        [ -f "${file%.c}.h" ] || [[ $file == */main.c ]] || has_parts "$file" || grep -qE "$banner" <<<"$(head -n 1 "$file")" || echo "$file"
+    done
+)"
+
+# Every test runs: what is written as one is known to ctest (the globs of CMake find C tests and scenarios by their place and name).
+known_tests=$(cat tests/CMakeLists.txt tests/*/CMakeLists.txt)
+complain 'a test that ctest does not know' "$(
+    git ls-files -co --exclude-standard -- 'tests/integration/*.test.mjs' 'tests/integration/*.sh' | grep -vE '/lib/|/test_[a-z_]+\.sh$' | while read -r file; do
+        name=$(basename "$file")
+        grep -qE "(^|[^a-z0-9_])${name%%.*}([^a-z0-9_]|$)" <<<"$known_tests" || echo "$file"
+    done
+    git ls-files -co --exclude-standard -- 'tests/outage/*.mjs' | grep -vE '/lib/|^tests/outage/([a-z][0-9]{2}_[a-z0-9_]+|[a-z_]+\.test)\.mjs$' || true
+    git ls-files -co --exclude-standard -- 'tests/unit/*.c' 'tests/integration/*.c' | grep -vE '^tests/(unit|integration)/(shared|publisher|consumer|ops)/test_[a-z0-9_]+\.c$' || true
 )"
 
 # Form.

@@ -13,7 +13,7 @@
 #include "shared/buf.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 __attribute__((constructor)) static void skip_without_database(void)
 {

@@ -19,7 +19,7 @@ import { isAccepted, Load } from './load.mjs';
 import { line, settle } from './ledger.mjs';
 import { measure, Watch } from './watch.mjs';
 
-export const isLong = process.env.SLUICE_TEST_LONG === '1';
+export const isLong = process.env.TEST_LONG === '1';
 const ANSWER_MS_MAX = 5000; // DESIGN: deadline for any answer
 const HEAL_MS_MAX = 60000; // twice the longest back-off
 const DEGRADED_MS_MAX = 6000; // a missed confirm (2 s), and room for a busy machine

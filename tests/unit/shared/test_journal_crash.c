@@ -20,7 +20,7 @@ static uint64_t dice(uint64_t sides)
 
 static bool is_long_run(void)
 {
-    return getenv("SLUICE_TEST_LONG") != NULL;
+    return getenv("TEST_LONG") != NULL;
 }
 
 /* ---- kill -9 ---- */

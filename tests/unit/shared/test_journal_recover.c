@@ -155,7 +155,7 @@ CLAIM(journal_recover__any_flipped_bit_costs_at_most_its_own_event)
         CU_ASSERT_EQUAL_FATAL(ends_of(&image, ends), 3);
         size_t used = sealed == 1 ? image.size : ends[2];
         /* Every bit in a long run; test_journal_scan.c flips every bit of the records each time. */
-        size_t stride = getenv("SLUICE_TEST_LONG") != NULL ? 1 : 13;
+        size_t stride = getenv("TEST_LONG") != NULL ? 1 : 13;
         for (size_t bit = 0; bit < 8 * used; bit += stride) {
             image.bytes[bit / 8] = (char)(image.bytes[bit / 8] ^ 1 << bit % 8);
             reset(&rig, &image, image.size);
