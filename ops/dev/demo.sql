@@ -1,3 +1,4 @@
+-- What the demonstration adds to a fresh database: a second subsystem, handled by a function.
 CREATE TABLE IF NOT EXISTS demo_activity_by_type (type text PRIMARY KEY, events integer NOT NULL);
 
 CREATE OR REPLACE FUNCTION demo_activity(type text) RETURNS void LANGUAGE sql AS $$
