@@ -26,7 +26,7 @@ export class Cluster {
     }));
     for (const node of cluster.nodes) cluster.prepare(node);
     for (const node of cluster.nodes) cluster.startNode(node);
-    await Promise.all(cluster.nodes.map((node) => cluster.ctl(node, 'await_startup', '--timeout', '90')));
+    await Promise.all(cluster.nodes.map((node) => cluster.serves(node)));
     await until('three nodes are one cluster', async () => JSON.parse((await cluster.ctl(cluster.nodes[0], 'cluster_status', '--formatter', 'json'))).running_nodes.length === count, 60000);
     return cluster;
   }
@@ -98,7 +98,12 @@ export class Cluster {
 
   async start(node) {
     this.startNode(node);
-    await this.ctl(node, 'await_startup', '--timeout', '90');
+    await this.serves(node);
+  }
+
+  // await_startup gives up at once while the node has not told the port mapper its name.
+  serves(node) {
+    return until(`${node.name} serves`, () => this.ctl(node, 'await_startup', '--timeout', '90').then(() => true), 120000);
   }
 
   stop() {
