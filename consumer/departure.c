@@ -52,6 +52,20 @@ struct con_departure *con_departure_early(const struct con_delivery *delivery, i
     return departure;
 }
 
+struct con_departure *con_departure_deadly(const struct con_delivery *delivery, int64_t now_ms)
+{
+    struct sl_err why;
+    sl_fail(&why, SL_E_EVENT_DEADLY,
+            "the consumer ended more than once while it worked on this event alone");
+    const struct con_fate fate = { .error_class = "crash" };
+    struct con_departure *departure = con_departure_new(delivery, NULL, &why, "", fate, now_ms);
+    if (departure != NULL) {
+        departure->event_id = delivery->message_id;
+        departure->type = delivery->type;
+    }
+    return departure;
+}
+
 void con_departure_free(struct con_departure *departure)
 {
     free(departure);

@@ -46,6 +46,9 @@ struct con_departure *con_departure_new(const struct con_delivery *delivery,
 /* For a delivery that is not to be tried before wait_s have passed, and has spent no attempt. NULL without memory. */
 struct con_departure *con_departure_early(const struct con_delivery *delivery,
                                           int64_t wait_s) SL_MUST;
+/* For one that ends the process that looks into it: parked unseen. NULL without memory. */
+struct con_departure *con_departure_deadly(const struct con_delivery *delivery,
+                                           int64_t now_ms) SL_MUST;
 /* Accepts NULL. */
 void con_departure_free(struct con_departure *departure);
 

@@ -34,6 +34,7 @@ struct con_desk {
 
 static bool make_parts(struct con_desk *desk, struct sl_err *err);
 static void find_series(struct con_desk *desk);
+static bool park_deadly(struct con_desk *desk);
 static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
 static void plan_start(struct con_desk *desk);
 static void on_start_timer(void *arg);
@@ -41,6 +42,8 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
 static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event);
 static void on_gone(void *arg, const struct con_delivery *delivery);
 static void on_progress(void *arg);
+static void on_paused(void *arg);
+static void on_resumed(void *arg);
 static void on_finished(void *arg);
 static void free_orphans(struct con_desk *desk);
 static void settle(struct con_desk *desk);
@@ -86,6 +89,8 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .on_decided = on_decided,
             .on_failed = on_failed,
             .on_progress = on_progress,
+            .on_paused = on_paused,
+            .on_resumed = on_resumed,
             .on_finished = on_finished,
         },
         err);
@@ -158,8 +163,27 @@ void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *deliver
     }
     sl_series_add(desk->inflight, 1);
     sl_amqp_read_pause(desk->opts.broker, con_batch_is_full(&desk->batch));
-    send_back_early(desk, delivery);
+    if (!park_deadly(desk)) {
+        send_back_early(desk, delivery);
+    }
     plan_start(desk);
+}
+
+/* It ended the process whenever it was looked into, so nobody looks. */
+static bool park_deadly(struct con_desk *desk)
+{
+    const struct con_delivery *delivery = desk->batch.last;
+    uint64_t key = con_flight_key(delivery->message_id, delivery->bytes);
+    struct con_departure *departure =
+        con_flight_is_deadly(desk->opts.flight, key)
+            ? con_departure_deadly(delivery, sl_clock_wall_us() / 1000)
+            : NULL;
+    if (departure == NULL) {
+        return false;
+    }
+    con_batch_divert(&desk->batch, departure);
+    con_onward_send(desk->onward);
+    return true;
 }
 
 /* Without memory it is tried now: early is better than never. */
@@ -201,7 +225,9 @@ static void on_start_timer(void *arg)
         return;
     }
     int64_t now_us = sl_clock_mono_us();
-    size_t taken = con_batch_take(&desk->batch, desk->running, desk->opts.subsystem->batch, now_us);
+    size_t room = con_flight_is_isolating(desk->opts.flight) ? 1 : desk->opts.subsystem->batch;
+    size_t taken = con_batch_take(&desk->batch, desk->running, room, now_us);
+    con_flight_begin(desk->opts.flight, desk->running, taken);
     desk->running_count = con_runner_start(desk->runner, desk->running, taken);
     desk->is_orphaned = false;
     con_batch_give_back(&desk->batch, desk->running + desk->running_count,
@@ -271,9 +297,22 @@ static void on_progress(void *arg)
     }
 }
 
+static void on_paused(void *arg)
+{
+    const struct con_desk *desk = arg;
+    con_flight_pause(desk->opts.flight);
+}
+
+static void on_resumed(void *arg)
+{
+    const struct con_desk *desk = arg;
+    con_flight_begin(desk->opts.flight, desk->running, desk->running_count);
+}
+
 static void on_finished(void *arg)
 {
     struct con_desk *desk = arg;
+    con_flight_end(desk->opts.flight);
     int64_t now_us = sl_clock_mono_us();
     settle(desk);
     free_orphans(desk);

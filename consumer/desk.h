@@ -11,6 +11,7 @@
 #define CONSUMER_DESK_H
 
 #include "consumer/attempts.h"
+#include "consumer/flight.h"
 #include "consumer/handler.h"
 #include "shared/amqp_link.h"
 #include "shared/log.h"
@@ -27,6 +28,7 @@ struct con_desk_opts {
     const struct sl_amqp_url *amqp; /* for the connection that publishes */
     const struct sl_subsystem *subsystem;
     const struct con_handler *handler;
+    struct con_flight *flight;     /* NULL: no file to write down what is in hand */
     const char *owner;             /* the worker's name */
     const char *connection_name;   /* shown by the broker's own tools */
     struct sl_amqp_link *broker;   /* that delivers, and takes the acknowledgements */

@@ -94,6 +94,7 @@ static struct sl_span reason_of(struct sl_span error_class)
     } reasons[] = {
         { "decode", { "undecodable", sizeof "undecodable" - 1 } },
         { "version", { "version", sizeof "version" - 1 } },
+        { "crash", { "crash", sizeof "crash" - 1 } },
         { "item", { "exhausted", sizeof "exhausted" - 1 } },
         { "permanent", { "permanent", sizeof "permanent" - 1 } },
     };

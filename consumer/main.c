@@ -260,6 +260,7 @@ static bool start_workers(struct app *app, struct sl_err *err)
                     .subsystem = app->config.chosen[i],
                     .target = &app->config.targets[i],
                     .attempts = app->attempts,
+                    .state_dir = app->config.state_dir,
                     .number = number,
                 },
                 err);

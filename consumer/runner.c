@@ -224,6 +224,9 @@ static void on_timer(void *arg)
         regroup(runner);
         return;
     }
+    if (runner->is_held && !runner->is_stopping && runner->opts.on_resumed != NULL) {
+        runner->opts.on_resumed(runner->opts.arg);
+    }
     runner->is_held = false;
     if (runner->must_prepare && !runner->is_stopping) {
         prepare(runner);
@@ -633,6 +636,9 @@ static int64_t wait_held(struct con_runner *runner)
     runner->tries = 0;
     runner->fruitless = 0;
     runner->is_holding = true;
+    if (runner->opts.on_paused != NULL) {
+        runner->opts.on_paused(runner->opts.arg);
+    }
     runner->is_held = true;
     runner->must_prepare = true;
     begin_search(runner);

@@ -34,6 +34,9 @@ struct con_runner_opts {
     void (*on_failed)(void *arg, struct con_delivery *delivery, const struct con_event *event);
     /* After each committed transaction, and after failed ones were handed out: acknowledge what can be. */
     void (*on_progress)(void *arg);
+    /* The batch in hand waits for the database and nothing looks into it; and it is looked into again. Either may be NULL. */
+    void (*on_paused)(void *arg);
+    void (*on_resumed)(void *arg);
     /* Nothing runs any more. Deliveries that were started and not handed out (after con_runner_stop) are the owner's again. */
     void (*on_finished)(void *arg);
 };

@@ -8,6 +8,9 @@
 #include "consumer/desk.h"
 #include "consumer/watch.h"
 
+/* Deliveries after which what is suspected must have come again, if it comes here at all. */
+#define ISOLATED_PREFETCHES 2u
+
 struct con_worker {
     struct con_worker_opts opts;
     char name[80];             /* "billing", "billing-1" */
@@ -19,6 +22,7 @@ struct con_worker {
     struct sl_amqp_link *broker;
     struct sl_pg_link *pg;
     struct con_desk *desk;
+    struct con_flight *flight; /* NULL without a usable folder */
     bool is_consuming;
     bool is_queue_missing; /* when last tried; the next start is told with its first delivery */
     bool is_draining;
@@ -28,6 +32,7 @@ static void name_worker(struct con_worker *worker);
 static bool open_handler(struct con_worker *worker, struct sl_err *err);
 static bool open_pg(struct con_worker *worker, struct sl_err *err);
 static bool open_broker(struct con_worker *worker, struct sl_err *err);
+static void open_flight(struct con_worker *worker);
 static bool open_desk(struct con_worker *worker, struct sl_err *err);
 static void consume(struct con_worker *worker);
 static void tell_started(struct con_worker *worker);
@@ -122,8 +127,27 @@ static bool open_broker(struct con_worker *worker, struct sl_err *err)
     return worker->broker != NULL;
 }
 
+static void open_flight(struct con_worker *worker)
+{
+    struct sl_err why;
+    const struct sl_subsystem *subsystem = worker->opts.subsystem;
+    worker->flight = con_flight_open(worker->opts.state_dir, worker->name,
+                                     ISOLATED_PREFETCHES * (size_t)subsystem->prefetch, &why);
+    if (worker->flight == NULL) {
+        sl_log_err(worker->opts.log, SL_WARN, "consumer.unprotected",
+                   "an event that ends the process will not be told from its neighbours", &why,
+                   sl_str("subsystem", subsystem->name));
+    } else if (con_flight_suspects(worker->flight) > 0) {
+        sl_warn(worker->opts.log, "consumer.isolating",
+                "an earlier life ended with events in hand, trying them one at a time",
+                sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
+                sl_int("events", (int64_t)con_flight_suspects(worker->flight)));
+    }
+}
+
 static bool open_desk(struct con_worker *worker, struct sl_err *err)
 {
+    open_flight(worker);
     worker->desk = con_desk_new(
         &(struct con_desk_opts){
             .loop = worker->opts.loop,
@@ -133,6 +157,7 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .subsystem = worker->opts.subsystem,
             .handler = &worker->handler,
             .attempts = worker->opts.attempts,
+            .flight = worker->flight,
             .owner = worker->name,
             .connection_name = worker->connection_name,
             .broker = worker->broker,
@@ -150,6 +175,7 @@ void con_worker_free(struct con_worker *worker)
     sl_amqp_link_free(worker->broker);
     sl_pg_link_free(worker->pg);
     con_desk_free(worker->desk);
+    con_flight_free(worker->flight);
     con_handler_done(&worker->handler);
     free(worker);
 }

@@ -32,7 +32,8 @@ struct con_worker_opts {
     const struct sl_subsystem *subsystem;
     const struct con_target *target; /* of the subsystem */
     struct con_attempts *attempts;
-    unsigned number; /* from 0, among the workers of the subsystem */
+    const char *state_dir; /* for the file of what is in hand */
+    unsigned number;       /* from 0, among the workers of the subsystem */
 };
 
 struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_err *err) SL_MUST;
