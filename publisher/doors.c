@@ -15,6 +15,9 @@ static bool open_https(struct pub_doors *doors, struct sl_err *err);
 static bool open_private(struct pub_doors *doors, struct sl_err *err);
 static struct sl_http_listen place(const struct pub_doors *doors, const char *address,
                                    const char *passed_as);
+static void on_request(struct sl_http_request *request, void *arg);
+static void on_refused(int status, const char *why, void *arg);
+static void on_answered(const struct sl_http_request *request, int status, void *arg);
 static void tell_certificate(struct pub_doors *doors);
 static void on_private_request(struct sl_http_request *request, void *arg);
 
@@ -34,6 +37,7 @@ void pub_doors_need(const struct pub_config *config, struct sl_sandbox_paths *pa
 bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts, struct sl_err *err)
 {
     *doors = (struct pub_doors){ .opts = *opts };
+    pub_traffic_init(&doors->traffic, opts->metrics);
     return open_public(doors, err) && open_https(doors, err) && open_private(doors, err);
 }
 
@@ -43,13 +47,33 @@ static bool open_public(struct pub_doors *doors, struct sl_err *err)
         &(struct sl_http_server_opts){
             .loop = doors->opts.loop,
             .limits = limits_of(doors),
-            .on_request = doors->opts.on_request,
-            .on_refused = doors->opts.on_refused,
-            .arg = doors->opts.arg,
+            .on_request = on_request,
+            .on_refused = on_refused,
+            .on_answered = on_answered,
+            .arg = doors,
         },
         err);
     const struct sl_http_listen plain = place(doors, doors->opts.config->listen, "ingest");
     return doors->server != NULL && sl_http_server_listen(doors->server, &plain, err);
+}
+
+static void on_request(struct sl_http_request *request, void *arg)
+{
+    const struct pub_doors *doors = arg;
+    doors->opts.on_request(request, doors->opts.arg);
+}
+
+static void on_refused(int status, const char *why, void *arg)
+{
+    (void)why;
+    struct pub_doors *doors = arg;
+    pub_traffic_refused(&doors->traffic, status);
+}
+
+static void on_answered(const struct sl_http_request *request, int status, void *arg)
+{
+    struct pub_doors *doors = arg;
+    pub_traffic_answered(&doors->traffic, request, status);
 }
 
 static struct sl_http_limits limits_of(const struct pub_doors *doors)

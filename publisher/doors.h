@@ -11,6 +11,7 @@
 #define PUBLISHER_DOORS_H
 
 #include "publisher/config.h"
+#include "publisher/traffic.h"
 #include "shared/health.h"
 #include "shared/log.h"
 #include "shared/sandbox_paths.h"
@@ -23,12 +24,12 @@ struct pub_doors_opts {
     const struct pub_config *config;
     const struct sl_health *private_health; /* with metrics */
     void (*on_request)(struct sl_http_request *request, void *arg);
-    void (*on_refused)(int status, const char *why, void *arg);
     void *arg;
 };
 
 struct pub_doors {
     struct pub_doors_opts opts;
+    struct pub_traffic traffic;
     struct sl_http_server *server;
     struct sl_http_server *metrics_server;
     struct sl_tls_server *tls; /* NULL: no HTTPS */

@@ -1,7 +1,5 @@
 #include "publisher/events_api.h"
 
-#include <stdio.h>
-
 #include "publisher/problem.h"
 
 #define ROUTE         "events"
@@ -12,10 +10,7 @@ static const char *admit(const struct pub_events_api *api, const struct sl_http_
                          const char **out_caller, int *out_status);
 static bool is_json(struct sl_span content_type);
 static void begin(struct pub_events_api *api, struct sl_http_request *request);
-static void refuse(struct pub_events_api *api, struct sl_http_request *request, int status,
-                   const char *detail);
 static void on_answered(void *arg, int status);
-static void count(struct pub_events_api *api, int status);
 
 void pub_events_api_take(struct pub_events_api *api, struct sl_http_request *request)
 {
@@ -25,14 +20,12 @@ void pub_events_api_take(struct pub_events_api *api, struct sl_http_request *req
     const char *why = admit(api, head, &caller, &status);
     sl_series_add(sl_metrics_series(api->metrics, SL_M_API_CALLS, ROUTE, caller), 1);
     if (why != NULL) {
-        refuse(api, request, status, why);
+        pub_problem_reply(request, status, why);
         return;
     }
-    if (pub_gate_refuse(api->gate, SL_SOURCE_INTERNAL, request, &status)) {
-        count(api, status);
-        return;
+    if (!pub_gate_refuse(api->gate, SL_SOURCE_INTERNAL, request, &status)) {
+        begin(api, request);
     }
-    begin(api, request);
 }
 
 /* NULL: come in. Who asks is settled before what is asked. */
@@ -91,7 +84,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
     struct sl_err err = { 0 };
     struct pub_batch *batch = pub_batch_new(request, &err);
     if (batch == NULL) {
-        refuse(api, request, 503, "no memory");
+        pub_problem_reply(request, 503, "no memory");
         return;
     }
     batch->on_answered = on_answered;
@@ -105,7 +98,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
     const char *why = pub_production_read(&opts, sl_http_request_body(request), &batch->production);
     if (why != NULL || !pub_batch_begin(batch, &err)) {
         pub_batch_free(batch);
-        refuse(api, request, why != NULL ? 400 : 503, why != NULL ? why : "no memory");
+        pub_problem_reply(request, why != NULL ? 400 : 503, why != NULL ? why : "no memory");
         return;
     }
     api->batches++;
@@ -114,21 +107,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
 
 static void on_answered(void *arg, int status)
 {
+    (void)status;
     struct pub_events_api *api = arg;
     api->batches--;
-    count(api, status);
-}
-
-static void refuse(struct pub_events_api *api, struct sl_http_request *request, int status,
-                   const char *detail)
-{
-    count(api, status);
-    pub_problem_reply(request, status, detail);
-}
-
-static void count(struct pub_events_api *api, int status)
-{
-    char code[8];
-    snprintf(code, sizeof code, "%d", status);
-    sl_series_add(sl_metrics_series(api->metrics, SL_M_HTTP_REQUESTS, ROUTE, code), 1);
 }

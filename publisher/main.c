@@ -306,7 +306,6 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .events = &app->events,
         .has_billing = app->config.flag_billing,
         .health = &app->health,
-        .metrics = app->metrics,
     };
     return pub_doors_open(&app->doors,
                           &(struct pub_doors_opts){
@@ -316,7 +315,6 @@ static bool open_servers(struct app *app, struct sl_err *err)
                               .config = &app->config,
                               .private_health = &app->private_health,
                               .on_request = pub_routes_on_request,
-                              .on_refused = pub_routes_on_refused,
                               .arg = &app->routes,
                           },
                           err);

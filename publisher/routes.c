@@ -1,7 +1,5 @@
 #include "publisher/routes.h"
 
-#include <stdio.h>
-
 #include "publisher/refuse.h"
 
 #define WEBHOOKS_PREFIX "/webhooks/"
@@ -11,9 +9,6 @@
 static struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path);
 static void take_webhook(struct pub_routes *routes, struct pub_source *source,
                          struct sl_span client, struct sl_http_request *request);
-static void refuse(struct pub_routes *routes, const char *route, struct sl_http_request *request,
-                   enum pub_answer answer);
-static void count(struct pub_routes *routes, const char *route, int status);
 
 void pub_routes_on_request(struct sl_http_request *request, void *arg)
 {
@@ -21,7 +16,6 @@ void pub_routes_on_request(struct sl_http_request *request, void *arg)
     struct sl_span path = sl_http_request_head(request)->path;
     struct sl_span client = { 0 };
     if (!pub_guard_admit(routes->guard, request, &client)) {
-        count(routes, "guarded", pub_answer_row(PUB_FORBIDDEN)->status);
         return;
     }
     struct pub_source *source = find_source(routes, path);
@@ -30,9 +24,9 @@ void pub_routes_on_request(struct sl_http_request *request, void *arg)
     } else if (sl_span_is(path, PUB_EVENTS_PATH)) {
         pub_events_api_take(routes->events, request);
     } else if (sl_span_starts_with(path, BILLING_PREFIX) && !routes->has_billing) {
-        refuse(routes, "billing", request, PUB_DISABLED);
+        pub_refuse(request, PUB_DISABLED);
     } else if (!sl_health_answer(routes->health, request)) {
-        refuse(routes, "other", request, PUB_NOT_FOUND);
+        pub_refuse(request, PUB_NOT_FOUND);
     }
 }
 
@@ -42,29 +36,19 @@ static void take_webhook(struct pub_routes *routes, struct pub_source *source,
     const struct sl_http_head *head = sl_http_request_head(request);
     int status = 0;
     if (!sl_span_is(head->method, "POST")) {
-        refuse(routes, "webhook", request, PUB_BAD_METHOD);
+        pub_refuse(request, PUB_BAD_METHOD);
         return;
     }
     if (pub_gate_refuse(routes->gate, source->name, request, &status)) {
-        count(routes, "webhook", status);
         return;
     }
     if (!head->has_length && !head->is_chunked) {
-        refuse(routes, "webhook", request, PUB_LENGTH_MISSING);
+        pub_refuse(request, PUB_LENGTH_MISSING);
         return;
     }
-    if (!pub_reception_admit(routes->reception, source, client, request, &status)) {
-        count(routes, "webhook", status);
-        return;
+    if (pub_reception_admit(routes->reception, source, client, request, &status)) {
+        pub_intake_take(routes->intake, source, request);
     }
-    pub_intake_take(routes->intake, source, request);
-}
-
-static void refuse(struct pub_routes *routes, const char *route, struct sl_http_request *request,
-                   enum pub_answer answer)
-{
-    count(routes, route, pub_answer_row(answer)->status);
-    pub_refuse(request, answer);
 }
 
 static struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path)
@@ -77,17 +61,4 @@ static struct pub_source *find_source(const struct pub_routes *routes, struct sl
     }
     size_t prefix = strlen(WEBHOOKS_PREFIX);
     return pub_sources_find(routes->sources, sl_span_make(path.data + prefix, path.bytes - prefix));
-}
-
-void pub_routes_on_refused(int status, const char *why, void *arg)
-{
-    (void)why;
-    count(arg, "unread", status);
-}
-
-static void count(struct pub_routes *routes, const char *route, int status)
-{
-    char code[8];
-    snprintf(code, sizeof code, "%d", status);
-    sl_series_add(sl_metrics_series(routes->metrics, SL_M_HTTP_REQUESTS, route, code), 1);
 }

@@ -25,12 +25,9 @@ struct pub_routes {
     struct pub_events_api *events;
     bool has_billing; /* else its routes answer 503 */
     const struct sl_health *health;
-    struct sl_metrics *metrics;
 };
 
 /* An on_request of the public server; arg is a struct pub_routes *. */
 void pub_routes_on_request(struct sl_http_request *request, void *arg);
-/* An on_refused of the public server; arg is a struct pub_routes *. */
-void pub_routes_on_refused(int status, const char *why, void *arg);
 
 #endif

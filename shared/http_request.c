@@ -40,6 +40,9 @@ void sl_http_reply(struct sl_http_request *request, const struct sl_http_reply *
     }
     TAILQ_REMOVE(&server->unanswered, request, in_list);
     server->inflight--;
+    if (server->opts.on_answered != NULL) {
+        server->opts.on_answered(request, reply->status, server->opts.arg);
+    }
     if (request->conn != NULL) {
         sl_http_conn_answer(request->conn, reply);
     }

@@ -58,6 +58,8 @@ struct sl_http_server_opts {
     void (*on_request)(struct sl_http_request *request, void *arg);
     /* Requests answered without the handler (bad framing, limits): for metrics; why is a constant phrase. May be NULL. */
     void (*on_refused)(int status, const char *why, void *arg);
+    /* Requests answered by the handler, just before they end: for metrics. May be NULL. */
+    void (*on_answered)(const struct sl_http_request *request, int status, void *arg);
     void *arg;
 };
 

@@ -259,3 +259,15 @@ test('the ledger: what was promised is applied exactly once, and nothing else', 
   assert.deepEqual({ lost, twice, unexpected }, { lost: [], twice: [], unexpected: [] });
   assert.ok(promised.size > 30);
 });
+
+test('the figures: every answer is counted and timed under one of few routes', async () => {
+  const text = await (await fetch(`http://127.0.0.1:${stack.metricsPort}/metrics`)).text();
+  const rows = [...text.matchAll(/^sluice_http_requests_total\{route="(\w+)",code="(\d+)"\} (\d+)$/gm)].map(([, route, code, count]) => ({ route, code, count: Number(count) }));
+  assert.deepEqual([...new Set(rows.map((row) => row.route))].sort(), ['health', 'other', 'unread', 'webhook']);
+  const webhooks = rows.filter((row) => row.route === 'webhook');
+  assert.ok(webhooks.find((row) => row.code === '200').count >= promised.size);
+  assert.equal(webhooks.find((row) => row.code === '405').count, 7);
+  assert.ok(rows.find((row) => row.route === 'unread' && row.code === '408').count >= 5);
+  const timed = Number(/^sluice_http_request_duration_seconds_count\{route="webhook"\} (\d+)$/m.exec(text)[1]);
+  assert.equal(timed, webhooks.reduce((sum, row) => sum + row.count, 0));
+});
