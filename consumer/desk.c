@@ -18,6 +18,8 @@ struct con_desk {
     struct sl_timer *start_timer;
     bool starts_now; /* start_timer is armed for the next turn of the loop */
 
+    size_t batch_now;     /* most events of a transaction, as operators have set it */
+    int64_t attempts_now; /* likewise: tries in all */
     struct con_batch batch;
     struct con_delivery **running; /* in the runner */
     size_t running_count;
@@ -58,6 +60,8 @@ struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *e
         return NULL;
     }
     desk->opts = *opts;
+    desk->attempts_now = opts->subsystem->attempts;
+    desk->batch_now = opts->subsystem->batch;
     con_batch_init(&desk->batch, opts->subsystem->batch);
     find_series(desk);
     if (!make_parts(desk, err)) {
@@ -225,7 +229,7 @@ static void on_start_timer(void *arg)
         return;
     }
     int64_t now_us = sl_clock_mono_us();
-    size_t room = con_flight_is_isolating(desk->opts.flight) ? 1 : desk->opts.subsystem->batch;
+    size_t room = con_flight_is_isolating(desk->opts.flight) ? 1 : desk->batch_now;
     size_t taken = con_batch_take(&desk->batch, desk->running, room, now_us);
     con_flight_begin(desk->opts.flight, desk->running, taken);
     desk->running_count = con_runner_start(desk->runner, desk->running, taken);
@@ -264,7 +268,7 @@ static void on_failed(void *arg, struct con_delivery *delivery, const struct con
                                     .attempt = delivery->attempt,
                                     .retry_after_s = event->retry_after_s };
     const struct con_fate_policy policy = {
-        .attempts = desk->opts.subsystem->attempts,
+        .attempts = desk->attempts_now,
         .backoff_ms = desk->opts.subsystem->backoff_ms,
         .backoff_max_ms = desk->opts.subsystem->backoff_max_ms,
     };
@@ -357,6 +361,35 @@ void con_desk_forget(struct con_desk *desk)
 void con_desk_pg_up(struct con_desk *desk)
 {
     con_runner_pg_up(desk->runner);
+    plan_start(desk);
+}
+
+void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
+                   const struct con_order *order)
+{
+    SL_ASSERT(batch > 0);
+    SL_ASSERT(batch <= desk->opts.subsystem->batch);
+    desk->batch_now = batch;
+    desk->attempts_now = attempts;
+    con_runner_obey(desk->runner, order);
+}
+
+int64_t con_desk_oldest_us(const struct con_desk *desk)
+{
+    struct sl_envelope event;
+    struct sl_err why;
+    for (const struct con_delivery *delivery = desk->batch.first; delivery != NULL;
+         delivery = delivery->next) {
+        if (sl_envelope_decode(delivery->bytes, &event, &why)) {
+            return event.received_at_us;
+        }
+    }
+    return 0;
+}
+
+void con_desk_resume(struct con_desk *desk)
+{
+    desk->is_draining = false;
     plan_start(desk);
 }
 

@@ -13,6 +13,7 @@
 #include "consumer/attempts.h"
 #include "consumer/flight.h"
 #include "consumer/handler.h"
+#include "consumer/orders.h"
 #include "shared/amqp_link.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -46,6 +47,14 @@ void con_desk_forget(struct con_desk *desk);
 /* The Postgres link is up. */
 void con_desk_pg_up(struct con_desk *desk);
 
+/* What operators have set: most events of a transaction, tries in all, and what is to be parked (borrowed, may be NULL). */
+void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
+                   const struct con_order *order);
+/* When the oldest event in hand was received; 0: none in hand. */
+int64_t con_desk_oldest_us(const struct con_desk *desk);
+
+/* Takes deliveries again after con_desk_drain. */
+void con_desk_resume(struct con_desk *desk);
 /* Ends the running transaction, gives back what was not started and what still arrives. */
 void con_desk_drain(struct con_desk *desk);
 bool con_desk_is_drained(const struct con_desk *desk);

@@ -27,6 +27,9 @@ struct con_fate con_fate_decide(const struct con_try *failed, const struct con_f
 
 static const char *class_of(const struct con_try *failed)
 {
+    if (failed->code == SL_E_EVENT_PARKED) {
+        return CON_CLASS_PARKED;
+    }
     if (failed->code == SL_E_EVENT_VERSION) {
         return "version";
     }

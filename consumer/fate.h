@@ -16,6 +16,8 @@
 
 #include "shared/err.h"
 
+#define CON_CLASS_PARKED "parked by operator"
+
 struct con_fate_policy {
     int64_t attempts;   /* tries in all, at least 1 */
     int64_t backoff_ms; /* before the second try */
@@ -34,7 +36,7 @@ struct con_try {
 
 struct con_fate {
     int64_t wait_s; /* until the next try; 0: parked */
-    /* Word of sluice-error-class: decode (no event could be read), version, item (it may pass later), permanent. */
+    /* Word of sluice-error-class: decode (no event could be read), version, item (it may pass later), permanent, CON_CLASS_PARKED. */
     const char *error_class;
 };
 

@@ -97,6 +97,7 @@ static struct sl_span reason_of(struct sl_span error_class)
         { "crash", { "crash", sizeof "crash" - 1 } },
         { "item", { "exhausted", sizeof "exhausted" - 1 } },
         { "permanent", { "permanent", sizeof "permanent" - 1 } },
+        { CON_CLASS_PARKED, { "parked", sizeof "parked" - 1 } },
     };
     for (size_t i = 0; i < SL_COUNT(reasons); i++) {
         if (sl_span_is(error_class, reasons[i].error_class)) {

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "consumer/attempts.h"
+#include "consumer/census.h"
 #include "consumer/check.h"
+#include "consumer/clerk.h"
 #include "consumer/config.h"
+#include "consumer/crew.h"
 #include "consumer/parker.h"
 #include "consumer/teller.h"
 #include "consumer/upkeep.h"
-#include "consumer/worker.h"
 #include "shared/clock.h"
 #include "shared/health.h"
 #include "shared/notify.h"
@@ -26,7 +28,6 @@
 #define DRAIN_POLL_MS    20
 #define HELP_BYTES_MAX   (16u * 1024u)
 #define CHECK_BYTES_MAX  (1024u * 1024u)
-#define WORKERS_MAX      (SL_SUBSYSTEMS_MAX * 16u)
 #define EXIT_INTERRUPTED 130
 #define SERVING          "applying events" /* as the service manager shows it */
 
@@ -38,8 +39,9 @@ struct app {
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_loop *loop;
-    struct con_worker *workers[WORKERS_MAX];
-    size_t worker_count;
+    struct con_crew *crew;
+    struct con_clerk *clerk;
+    struct con_census *census;
     struct con_attempts *attempts;
     struct con_teller *teller;
     struct con_parker *parker;
@@ -49,6 +51,7 @@ struct app {
     struct sl_notify *notify;
     struct sl_timer *drain_timer;
     bool is_draining;
+    bool is_leaving; /* drained, and saying so */
     int64_t drain_until_ms;
 };
 
@@ -60,8 +63,10 @@ static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool start_attempts(struct app *app, struct sl_err *err);
 static bool start_workers(struct app *app, struct sl_err *err);
-static bool is_paused(const struct app *app, const struct sl_subsystem *subsystem);
 static bool start_teller(struct app *app, struct sl_err *err);
+static bool start_clerk(struct app *app, struct sl_err *err);
+static void look_at_subsystem(void *arg, size_t i, struct con_standing *out_standing);
+static void on_orders(void *arg, const struct con_orders *orders);
 static bool start_parker(struct app *app, struct sl_err *err);
 static bool start_upkeep(struct app *app, struct sl_err *err);
 static bool open_health(struct app *app, struct sl_err *err);
@@ -70,7 +75,6 @@ static void on_stop_signal(int signal_number, void *arg);
 static void on_reload_signal(int signal_number, void *arg);
 static void reload(struct app *app);
 static void on_drain_timer(void *arg);
-static size_t held(const struct app *app);
 static void look(void *arg, struct sl_health_state *out_state);
 static int help(void);
 static int check(struct app *app);
@@ -111,6 +115,7 @@ static bool run(struct app *app, struct sl_err *err)
            && start_attempts(app, err) /* the history of failed tries */
            && start_workers(app, err)  /* links connect by themselves, for ever */
            && start_teller(app, err)   /* on-dead */
+           && start_clerk(app, err)    /* what operators have set, and what there is */
            && start_parker(app, err)   /* dead letters into their table */
            && start_upkeep(app, err)   /* partitions of the inbox */
            && open_health(app, err)    /* ready when the first attempts have ended */
@@ -123,9 +128,9 @@ static void app_done(struct app *app)
     con_upkeep_free(app->upkeep);
     con_parker_free(app->parker);
     con_teller_free(app->teller);
-    for (size_t i = 0; i < app->worker_count; i++) {
-        con_worker_free(app->workers[i]);
-    }
+    con_crew_free(app->crew);
+    con_clerk_free(app->clerk); /* behind the crew, which borrows its orders */
+    con_census_free(app->census);
     con_attempts_free(app->attempts);
     sl_notify_free(app->notify);
     sl_timer_free(app->drain_timer);
@@ -244,44 +249,61 @@ static bool start_attempts(struct app *app, struct sl_err *err)
 
 static bool start_workers(struct app *app, struct sl_err *err)
 {
-    for (size_t i = 0; i < app->config.chosen_count; i++) {
-        if (is_paused(app, app->config.chosen[i])) {
-            continue;
-        }
-        for (unsigned number = 0; number < app->config.chosen[i]->workers; number++) {
-            struct con_worker *worker = con_worker_new(
-                &(struct con_worker_opts){
-                    .loop = app->loop,
-                    .log = app->log,
-                    .metrics = app->metrics,
-                    .amqp = &app->config.amqp,
-                    .database_url = app->config.database_url,
-                    .service = app->service,
-                    .subsystem = app->config.chosen[i],
-                    .target = &app->config.targets[i],
-                    .attempts = app->attempts,
-                    .state_dir = app->config.state_dir,
-                    .number = number,
-                },
-                err);
-            if (worker == NULL) {
-                return false;
-            }
-            app->workers[app->worker_count++] = worker;
-        }
-    }
-    return true;
+    app->crew = con_crew_new(
+        &(struct con_crew_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .config = &app->config,
+            .service = app->service,
+            .attempts = app->attempts,
+        },
+        err);
+    return app->crew != NULL;
 }
 
-/* Its queue keeps what comes, and its dead letters are looked after. */
-static bool is_paused(const struct app *app, const struct sl_subsystem *subsystem)
+static bool start_clerk(struct app *app, struct sl_err *err)
 {
-    if (app->config.flag_billing || subsystem->handler != SL_HANDLER_BILLING) {
-        return false;
-    }
-    sl_warn(app->log, "config.warning", "billing is off: its events wait in the broker",
-            sl_str("reason", "FLAG_QUEUE_BILLING is false"), sl_str("subsystem", subsystem->name));
-    return true;
+    app->census = con_census_new(
+        &(struct con_census_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .amqp = &app->config.amqp,
+            .service = app->service,
+            .subsystems = app->config.chosen,
+            .subsystem_count = app->config.chosen_count,
+        },
+        err);
+    app->clerk = app->census == NULL ? NULL
+                                     : con_clerk_new(
+                                           &(struct con_clerk_opts){
+                                               .loop = app->loop,
+                                               .log = app->log,
+                                               .metrics = app->metrics,
+                                               .database_url = app->config.database_url,
+                                               .service = app->service,
+                                               .subsystems = app->config.chosen,
+                                               .subsystem_count = app->config.chosen_count,
+                                               .arg = app,
+                                               .look = look_at_subsystem,
+                                               .on_orders = on_orders,
+                                           },
+                                           err);
+    return app->clerk != NULL;
+}
+
+static void look_at_subsystem(void *arg, size_t i, struct con_standing *out_standing)
+{
+    const struct app *app = arg;
+    con_crew_standing(app->crew, i, out_standing);
+    out_standing->waiting = con_census_waiting(app->census, i);
+}
+
+static void on_orders(void *arg, const struct con_orders *orders)
+{
+    const struct app *app = arg;
+    con_crew_obey(app->crew, orders);
 }
 
 static bool start_teller(struct app *app, struct sl_err *err)
@@ -360,7 +382,7 @@ static bool serve(struct app *app, struct sl_err *err)
     sl_sandbox_describe(&app->sandbox, &sandbox);
     sl_info(app->log, "process.started", "connecting to broker and database",
             sl_int("subsystems", (int64_t)app->config.chosen_count),
-            sl_int("workers", (int64_t)app->worker_count),
+            sl_int("workers", (int64_t)con_crew_count(app->crew)),
             sl_str("metrics", app->config.metrics_listen), sl_str("sandbox", sandbox.data),
             sl_str("sandbox_missing", app->sandbox.missing),
             sl_int("port", sl_http_server_port(app->server)));
@@ -369,7 +391,7 @@ static bool serve(struct app *app, struct sl_err *err)
         return false;
     }
     sl_info(app->log, "process.stopped", "everything is closed",
-            sl_int("given_back", (int64_t)held(app)));
+            sl_int("given_back", (int64_t)con_crew_held(app->crew)));
     return true;
 }
 
@@ -382,11 +404,10 @@ static void on_stop_signal(int signal_number, void *arg)
     app->is_draining = true;
     app->drain_until_ms = sl_clock_mono_ms() + app->config.drain_timeout;
     sl_info(app->log, "drain.begin", "ending the running transactions, giving back the rest",
-            sl_str("signal", strsignal(signal_number)), sl_int("held", (int64_t)held(app)));
+            sl_str("signal", strsignal(signal_number)),
+            sl_int("held", (int64_t)con_crew_held(app->crew)));
     sl_notify_stopping(app->notify, "ending the running transactions");
-    for (size_t i = 0; i < app->worker_count; i++) {
-        con_worker_drain(app->workers[i]);
-    }
+    con_crew_drain(app->crew);
     con_parker_drain(app->parker);
     sl_timer_arm(app->drain_timer, 0);
 }
@@ -394,28 +415,21 @@ static void on_stop_signal(int signal_number, void *arg)
 static void on_drain_timer(void *arg)
 {
     struct app *app = arg;
-    bool is_drained = con_parker_is_drained(app->parker) && con_attempts_is_drained(app->attempts);
-    for (size_t i = 0; i < app->worker_count; i++) {
-        is_drained = is_drained && con_worker_is_drained(app->workers[i]);
+    bool is_drained = con_parker_is_drained(app->parker) &&
+                      con_attempts_is_drained(app->attempts) && con_crew_is_drained(app->crew);
+    if (is_drained && !app->is_leaving) {
+        app->is_leaving = true;
+        con_clerk_leave(app->clerk);
     }
-    if (is_drained) {
+    if (is_drained && con_clerk_has_left(app->clerk)) {
         sl_loop_stop(app->loop);
     } else if (sl_clock_mono_ms() >= app->drain_until_ms) {
         sl_warn(app->log, "drain.timeout", "stopping; what is unfinished will be delivered again",
-                sl_int("held", (int64_t)held(app)));
+                sl_int("held", (int64_t)con_crew_held(app->crew)));
         sl_loop_stop(app->loop);
     } else {
         sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
     }
-}
-
-static size_t held(const struct app *app)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < app->worker_count; i++) {
-        count += con_worker_held(app->workers[i]);
-    }
-    return count;
 }
 
 static void on_reload_signal(int signal_number, void *arg)
@@ -445,13 +459,9 @@ static void reload(struct app *app)
 static void look(void *arg, struct sl_health_state *out_state)
 {
     const struct app *app = arg;
-    bool has_tried = true;
-    bool is_well = con_parker_is_well(app->parker);
-    for (size_t i = 0; i < app->worker_count; i++) {
-        has_tried = has_tried && con_worker_has_tried(app->workers[i]);
-        is_well = is_well && con_worker_is_well(app->workers[i]);
-    }
-    out_state->is_degraded = !is_well;
+    bool has_tried = con_crew_has_tried(app->crew);
+    out_state->is_degraded = !con_parker_is_well(app->parker) || !con_crew_is_well(app->crew);
+    out_state->paused = con_crew_paused(app->crew);
     out_state->waiting = app->is_draining ? "draining"
                          : !has_tried
                              ? "the first attempts to reach broker and database are not over"

@@ -16,6 +16,7 @@
 
 struct con_runner {
     struct con_runner_opts opts;
+    const struct con_order *order;
     struct con_apply *apply;
     struct sl_arena arena;
     struct sl_timer *timer; /* next turn after start or stop, or the wait of a held slice */
@@ -50,6 +51,7 @@ struct con_runner {
 static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced);
 static void read_message(struct con_event *event);
 static void on_timer(void *arg);
+static void park(struct con_runner *runner);
 static void prepare(struct con_runner *runner);
 static void on_prepared(void *arg, const struct con_handler_error *error);
 static void begin_search(struct con_runner *runner);
@@ -216,9 +218,15 @@ void con_runner_stop(struct con_runner *runner)
     }
 }
 
+void con_runner_obey(struct con_runner *runner, const struct con_order *order)
+{
+    runner->order = order;
+}
+
 static void on_timer(void *arg)
 {
     struct con_runner *runner = arg;
+    park(runner);
     hand_out(runner);
     if (is_to_regroup(runner)) {
         regroup(runner);
@@ -232,6 +240,24 @@ static void on_timer(void *arg)
         prepare(runner);
     } else {
         go_on(runner);
+    }
+}
+
+/* Looked at whenever a batch starts or is tried again, so that an event that stops everybody can be taken out of the way. */
+static void park(struct con_runner *runner)
+{
+    int64_t wall_us = sl_clock_wall_us();
+    for (size_t i = 0; runner->order != NULL && i < runner->count; i++) {
+        struct con_event *event = &runner->events[i];
+        bool is_open = event->verdict == CON_PENDING || event->verdict == CON_IGNORED ||
+                       event->verdict == CON_HELD;
+        const char *reason =
+            is_open ? con_order_parks(runner->order, &event->envelope, wall_us) : NULL;
+        if (reason != NULL) {
+            event->verdict = CON_DEAD;
+            event->code = "";
+            sl_fail(&event->why, SL_E_EVENT_PARKED, "parked by an operator: %s", reason);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "consumer/apply.h"
 #include "consumer/batch.h"
+#include "consumer/orders.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 
@@ -56,6 +57,8 @@ bool con_runner_is_busy(const struct con_runner *runner);
 bool con_runner_is_holding(const struct con_runner *runner);
 /* The Postgres link is up: what is held runs again. */
 void con_runner_pg_up(struct con_runner *runner);
+/* What operators have set: from the next turn on, events that are to be parked fail. Borrowed; NULL: nothing is set. */
+void con_runner_obey(struct con_runner *runner, const struct con_order *order);
 /* Ends after the transaction that runs, or at once when none does; on_finished comes later. */
 void con_runner_stop(struct con_runner *runner);
 

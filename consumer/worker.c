@@ -23,6 +23,11 @@ struct con_worker {
     struct sl_pg_link *pg;
     struct con_desk *desk;
     struct con_flight *flight; /* NULL without a usable folder */
+    struct sl_timer *grace;
+    char tag[SL_SUBSYSTEM_NAME_BYTES + 24]; /* of the consumer; a new one for each time */
+    unsigned tags;
+    bool is_told;   /* of what operators have set */
+    bool is_paused; /* by them */
     bool is_consuming;
     bool is_queue_missing; /* when last tried; the next start is told with its first delivery */
     bool is_draining;
@@ -34,6 +39,10 @@ static bool open_pg(struct con_worker *worker, struct sl_err *err);
 static bool open_broker(struct con_worker *worker, struct sl_err *err);
 static void open_flight(struct con_worker *worker);
 static bool open_desk(struct con_worker *worker, struct sl_err *err);
+static void pause_work(struct con_worker *worker);
+static void resume_work(struct con_worker *worker);
+static void on_grace(void *arg);
+static void stop_consuming(struct con_worker *worker);
 static void consume(struct con_worker *worker);
 static void tell_started(struct con_worker *worker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
@@ -56,6 +65,12 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     name_worker(worker);
     con_watch_init(&worker->broker_watch, opts->log, opts->metrics, true, worker->name, "consume");
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
+    worker->grace = sl_timer_new(opts->loop, on_grace, worker);
+    if (worker->grace == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for a worker");
+        con_worker_free(worker);
+        return NULL;
+    }
     if (!open_handler(worker, err) || !open_pg(worker, err) || !open_broker(worker, err) ||
         !open_desk(worker, err)) {
         con_worker_free(worker);
@@ -177,6 +192,7 @@ void con_worker_free(struct con_worker *worker)
     con_desk_free(worker->desk);
     con_flight_free(worker->flight);
     con_handler_done(&worker->handler);
+    sl_timer_free(worker->grace);
     free(worker);
 }
 
@@ -198,18 +214,85 @@ size_t con_worker_held(const struct con_worker *worker)
 
 void con_worker_drain(struct con_worker *worker)
 {
-    struct sl_err why;
     worker->is_draining = true;
-    if (worker->is_consuming &&
-        !sl_amqp_consume_stop(worker->broker, worker->opts.subsystem->queue, &why)) {
-        worker->is_consuming = false; /* the connection is ending anyway */
-    }
+    sl_timer_disarm(worker->grace);
+    stop_consuming(worker);
     con_desk_drain(worker->desk);
+}
+
+/* What was on its way still arrives. */
+static void stop_consuming(struct con_worker *worker)
+{
+    struct sl_err why;
+    if (worker->is_consuming && !sl_amqp_consume_stop(worker->broker, worker->tag, &why)) {
+        sl_log_err(worker->opts.log, SL_DEBUG, "consumer.ack_lost",
+                   "the connection is ending anyway", &why);
+    }
+    worker->is_consuming = false;
 }
 
 bool con_worker_is_drained(const struct con_worker *worker)
 {
     return con_desk_is_drained(worker->desk);
+}
+
+void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *orders)
+{
+    con_desk_obey(worker->desk, orders->batch, orders->attempts, orders->order);
+    bool was_told = worker->is_told;
+    worker->is_told = true;
+    if (worker->is_draining) {
+        return;
+    }
+    if (orders->is_paused && !worker->is_paused) {
+        pause_work(worker);
+    } else if (!orders->is_paused && worker->is_paused) {
+        resume_work(worker);
+    } else if (!was_told) {
+        consume(worker);
+    }
+}
+
+static void pause_work(struct con_worker *worker)
+{
+    worker->is_paused = true;
+    sl_info(worker->opts.log, "consumer.paused",
+            "an operator wants it so; what is in hand is finished or given back",
+            sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name),
+            sl_int("held", (int64_t)con_desk_held(worker->desk)));
+    stop_consuming(worker);
+    sl_timer_arm(worker->grace, CON_WORKER_GRACE_MS);
+}
+
+static void on_grace(void *arg)
+{
+    struct con_worker *worker = arg;
+    con_desk_drain(worker->desk);
+}
+
+static void resume_work(struct con_worker *worker)
+{
+    worker->is_paused = false;
+    sl_timer_disarm(worker->grace);
+    sl_info(worker->opts.log, "consumer.resumed", "the pause is over",
+            sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name));
+    con_desk_resume(worker->desk);
+    consume(worker);
+}
+
+bool con_worker_is_consuming(const struct con_worker *worker)
+{
+    return worker->is_consuming;
+}
+
+bool con_worker_is_at_rest(const struct con_worker *worker)
+{
+    return worker->is_paused && con_desk_is_drained(worker->desk);
+}
+
+int64_t con_worker_oldest_us(const struct con_worker *worker)
+{
+    return con_desk_oldest_us(worker->desk);
 }
 
 /* Once both sides are up, and from then on until the connection ends: see the header. */
@@ -219,8 +302,13 @@ static void consume(struct con_worker *worker)
     bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
     struct sl_err why;
-    if (worker->is_consuming || worker->is_draining || !is_open || !sl_pg_link_is_up(worker->pg) ||
-        !sl_amqp_consume(worker->broker, subsystem->queue, subsystem->prefetch, &why)) {
+    if (worker->is_consuming || worker->is_draining || !worker->is_told || worker->is_paused ||
+        !is_open || !sl_pg_link_is_up(worker->pg)) {
+        return;
+    }
+    snprintf(worker->tag, sizeof worker->tag, "%s.%u", subsystem->queue, worker->tags++);
+    if (!sl_amqp_consume_as(worker->broker, subsystem->queue, worker->tag, subsystem->prefetch,
+                            &why)) {
         return;
     }
     worker->is_consuming = true;

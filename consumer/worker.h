@@ -4,7 +4,7 @@
  * Three connections: one to consume, one to publish what failed (onward), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
  * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_HELD_BYTES_MAX is read.
- * It does not cancel and consume again on one connection: with unacknowledged deliveries of the same consumer tag this crashes the channel of
+ * It never consumes again under a consumer tag that it has cancelled: with unacknowledged deliveries of the same tag this crashes the channel of
  * RabbitMQ 3.10 (seen with 3.10.8, quorum queues).
  * Refuses: declaring queues; what happens to a delivery is the desk's.
  * Threads: one loop.
@@ -44,6 +44,25 @@ void con_worker_free(struct con_worker *worker);
 bool con_worker_has_tried(const struct con_worker *worker);
 /* It takes deliveries and can apply them. */
 bool con_worker_is_well(const struct con_worker *worker);
+
+/* What operators have set for it. */
+struct con_worker_orders {
+    bool is_paused; /* the subsystem is, or so many workers are not wanted */
+    size_t batch;
+    int64_t attempts;
+    const struct con_order *order; /* borrowed until the next orders */
+};
+/*
+ * Before the first orders it takes no delivery. A pause ends consuming; what is in hand is finished as far as that takes no longer than
+ * CON_WORKER_GRACE_MS, so that no delivery count is spent on it, and given back after that.
+ */
+#define CON_WORKER_GRACE_MS 1000
+void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *orders);
+bool con_worker_is_consuming(const struct con_worker *worker);
+/* Paused, and nothing is in hand. */
+bool con_worker_is_at_rest(const struct con_worker *worker);
+/* When the oldest event in hand was received; 0: none in hand. */
+int64_t con_worker_oldest_us(const struct con_worker *worker);
 
 /* Takes nothing more, ends the running transaction, gives back what was not started. */
 void con_worker_drain(struct con_worker *worker);

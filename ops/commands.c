@@ -12,6 +12,7 @@
 #include "ops/log_level.h"
 #include "ops/manual.h"
 #include "ops/migrate.h"
+#include "ops/queue.h"
 #include "ops/reconcile.h"
 #include "ops/sign.h"
 #include "ops/topology.h"
@@ -141,6 +142,19 @@ static const struct ops_command commands[] = {
                  "sluice dead replay --fingerprint 1f0c… --limit 500 --rate 50/s --yes\n"
                  "sluice dead replay 4711 --yes --reason 'constraint dropped'",
       .run = ops_dead_replay },
+    { .name = "dead park",
+      .purpose = "set an event, or all of a type, aside when it is next met",
+      .usage = ops_dead_park_usage,
+      .example =
+          "sluice dead park --event evt_1Q… --reason 'stops everybody'\n"
+          "sluice dead park --type customer.updated --subsystem billing --reason 'bad release' --for 1h",
+      .run = ops_dead_park },
+    { .name = "dead unpark",
+      .purpose = "do not set it aside any more",
+      .usage = ops_dead_unpark_usage,
+      .example = "sluice dead unpark --event evt_1Q…\n"
+                 "sluice dead unpark --type customer.updated --subsystem billing",
+      .run = ops_dead_unpark },
     { .name = "dead discard",
       .purpose = "give dead letters up, with a reason; `dead restore` undoes it",
       .usage = ops_dead_discard_usage,
@@ -157,6 +171,34 @@ static const struct ops_command commands[] = {
       .example = "sluice dead export --status all >letters.ndjson\n"
                  "sluice dead export --fingerprint 1f0c… --out poison.ndjson",
       .run = ops_dead_export },
+    { .name = "queue list",
+      .purpose =
+          "what waits, is in hand and is delayed, and for how long; who consumes; what is set",
+      .usage = ops_queue_list_usage,
+      .example = "sluice queue list\nsluice queue list --sample 2s -o json",
+      .run = ops_queue_list },
+    { .name = "queue drain",
+      .purpose = "wait until a subsystem has nothing left to do, and say when that will be",
+      .usage = ops_queue_drain_usage,
+      .example = "sluice queue drain billing --timeout 15m",
+      .run = ops_queue_drain },
+    { .name = "queue pause",
+      .purpose = "stop taking events of a subsystem; they wait in its queue",
+      .usage = ops_queue_pause_usage,
+      .example = "sluice queue pause billing --for 30m --reason 'table is being rebuilt'\n"
+                 "sluice queue pause --non-critical",
+      .run = ops_queue_pause },
+    { .name = "queue resume",
+      .purpose = "take events again",
+      .usage = ops_queue_resume_usage,
+      .example = "sluice queue resume billing\nsluice queue resume --all",
+      .run = ops_queue_resume },
+    { .name = "queue set",
+      .purpose = "change how a subsystem works while it works; shown until it is reset",
+      .usage = ops_queue_set_usage,
+      .example = "sluice queue set billing batch=50 retries=off --for 1h\n"
+                 "sluice queue set billing --reset\nsluice queue set",
+      .run = ops_queue_set },
     { .name = "reconcile stripe",
       .purpose = "what Stripe sent against what was applied; publish only what is missing",
       .usage = ops_reconcile_usage,

@@ -15,11 +15,15 @@ int ops_dead_export(int argc, char **argv);
 int ops_dead_discard(int argc, char **argv);
 int ops_dead_restore(int argc, char **argv);
 int ops_dead_replay(int argc, char **argv);
+int ops_dead_park(int argc, char **argv);
+int ops_dead_unpark(int argc, char **argv);
 
 extern const char ops_dead_list_usage[];
 extern const char ops_dead_groups_usage[];
 extern const char ops_dead_show_usage[];
 extern const char ops_dead_replay_usage[];
+extern const char ops_dead_park_usage[];
+extern const char ops_dead_unpark_usage[];
 extern const char ops_dead_discard_usage[];
 extern const char ops_dead_restore_usage[];
 extern const char ops_dead_export_usage[];

@@ -9,7 +9,7 @@ static const struct {
     const char *code_start;  /* "": any */
     const char *advice;
 } rows[] = {
-    { NULL, NULL, "parked by operator",
+    { NULL, "parked by operator", "",
       "an operator parked it: see the notes; when the reason is gone, unpark and replay it" },
     { "unrouted", NULL, "",
       "no queue was bound to its routing key: enable a subsystem for it, run `sluice topology apply`, then replay it" },

@@ -60,3 +60,18 @@ const char ops_dead_export_usage[] = FILTER_USAGE
     "  --limit N         at most so many\n"
     "  --out F           into this new file; default: standard output\n"
     "The key envelope_base64 is the message as it came from the broker. It holds personal data.\n";
+
+const char ops_dead_park_usage[] =
+    "  --event ID        this event, in every subsystem or in that of --subsystem\n"
+    "  --type T          every event of this type; `invoice.*`: all that begin so\n"
+    "  --subsystem S     whose; required with --type\n"
+    "  --reason TEXT     required; it is the error of the dead letter\n"
+    "  --for D           ends by itself after that\n"
+    "Waiting and delayed ones become dead letters when the consumer next meets them; what is applied stays applied.\n"
+    "Exit status: 0 every running consumer follows, 75 not all do yet.\n";
+
+const char ops_dead_unpark_usage[] =
+    "  --event ID        this event\n"
+    "  --type T          this type, as it was given to park\n"
+    "  --subsystem S     whose, as it was given to park\n"
+    "Letters that were made so stay; `sluice dead replay` has them applied.\n";

@@ -44,6 +44,7 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool check(const struct wish *wish, bool *out_well, struct sl_err *err);
 static void look(const struct wish *wish, struct seen *seen);
 static void read_health(struct sl_span body, struct seen *seen);
+static void note_paused(struct sl_span body, struct seen *seen);
 static void read_reason(struct sl_span body, struct seen *seen);
 static void take_text(struct sl_span body, const char *key, char out[CELL_BYTES]);
 static bool get(const struct seen *seen, const char *path, int64_t timeout_ms, int *out_status,
@@ -156,11 +157,30 @@ static bool get(const struct seen *seen, const char *path, int64_t timeout_ms, i
     return ops_fetch(&fetch, out_status, body, err);
 }
 
-/* {"service":"…","status":"ok|degraded","timestamp":"…","version":"…"} */
+/* {"service":"…","status":"ok|degraded","timestamp":"…","version":"…","paused":["…"]} */
 static void read_health(struct sl_span body, struct seen *seen)
 {
     take_text(body, "status", seen->health);
     take_text(body, "version", seen->version);
+    note_paused(body, seen);
+}
+
+/* What an operator has paused is no fault, but who wonders should see it. */
+static void note_paused(struct sl_span body, struct seen *seen)
+{
+    SL_AUTO(sl_json_parser_free) struct sl_json_parser *parser = sl_json_parser_new(BODY_BYTES_MAX);
+    SL_DONE(sl_arena_done) struct sl_arena arena = { 0 };
+    sl_arena_init(&arena, 4 * BODY_BYTES_MAX);
+    const struct sl_json *root =
+        parser == NULL ? NULL : sl_json_parse(parser, &arena, body, 2, NODES_MAX, NULL);
+    const struct sl_json *paused = sl_json_get(root, "paused");
+    size_t used = 0;
+    for (const struct sl_json *name = paused == NULL ? NULL : paused->first;
+         name != NULL && used + 1 < CELL_BYTES; name = name->next) {
+        struct sl_span text = sl_json_text(name, &arena, true, NULL);
+        used += (size_t)snprintf(seen->note + used, CELL_BYTES - used, "%s%.*s",
+                                 used == 0 ? "paused: " : ", ", SL_SPAN_ARGS(text));
+    }
 }
 
 /* {"ready":false,"reason":"…"}; anything else is shown as it is. */

@@ -121,11 +121,14 @@ bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *me
 /* basic.qos(prefetch, global=false) and basic.consume(consumer_tag = queue). Repeat after each on_up. */
 bool sl_amqp_consume(struct sl_amqp_link *link, const char *queue, uint16_t prefetch,
                      struct sl_err *err) SL_MUST;
+/* The same under a consumer tag of its own, for a queue that is consumed more than once on a connection. */
+bool sl_amqp_consume_as(struct sl_amqp_link *link, const char *queue, const char *tag,
+                        uint16_t prefetch, struct sl_err *err) SL_MUST;
 /*
- * basic.cancel of our own consumer; deliveries already on the way still arrive. Do not consume the queue again on this connection while deliveries
+ * basic.cancel of our own consumer; deliveries already on the way still arrive. Do not consume the queue again under the same tag while deliveries
  * of it are unacknowledged: RabbitMQ 3.10 ends the channel with an internal error.
  */
-bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *queue, struct sl_err *err) SL_MUST;
+bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *tag, struct sl_err *err) SL_MUST;
 /* Acknowledgements of an earlier connection's tags must not be sent: the owner forgets its deliveries on on_down. */
 bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple,
                  struct sl_err *err) SL_MUST;

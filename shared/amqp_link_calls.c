@@ -50,19 +50,25 @@ static bool not_up(const struct sl_amqp_link *link, struct sl_err *err)
 bool sl_amqp_consume(struct sl_amqp_link *link, const char *queue, uint16_t prefetch,
                      struct sl_err *err)
 {
-    if (!sl_link_is_open(link)) {
-        return not_up(link, err);
-    }
-    return sl_wire_put_consume(link->wire, sl_link_out(link), queue, prefetch, err) &&
-           sl_link_send(link, err);
+    return sl_amqp_consume_as(link, queue, queue, prefetch, err);
 }
 
-bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *queue, struct sl_err *err)
+bool sl_amqp_consume_as(struct sl_amqp_link *link, const char *queue, const char *tag,
+                        uint16_t prefetch, struct sl_err *err)
 {
     if (!sl_link_is_open(link)) {
         return not_up(link, err);
     }
-    return sl_wire_put_cancel(link->wire, sl_link_out(link), queue, err) && sl_link_send(link, err);
+    return sl_wire_put_consume(link->wire, sl_link_out(link), queue, tag, prefetch, err) &&
+           sl_link_send(link, err);
+}
+
+bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *tag, struct sl_err *err)
+{
+    if (!sl_link_is_open(link)) {
+        return not_up(link, err);
+    }
+    return sl_wire_put_cancel(link->wire, sl_link_out(link), tag, err) && sl_link_send(link, err);
 }
 
 bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple, struct sl_err *err)

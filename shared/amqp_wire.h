@@ -149,7 +149,7 @@ bool sl_wire_put_publish(const struct sl_wire *wire, struct sl_buf *out,
                          const struct sl_amqp_message *message, struct sl_err *err) SL_MUST;
 /* basic.qos and basic.consume. */
 bool sl_wire_put_consume(const struct sl_wire *wire, struct sl_buf *out, const char *queue,
-                         uint16_t prefetch, struct sl_err *err) SL_MUST;
+                         const char *consumer_tag, uint16_t prefetch, struct sl_err *err) SL_MUST;
 bool sl_wire_put_cancel(const struct sl_wire *wire, struct sl_buf *out, const char *consumer_tag,
                         struct sl_err *err) SL_MUST;
 bool sl_wire_put_ack(const struct sl_wire *wire, struct sl_buf *out, uint64_t tag, bool multiple,

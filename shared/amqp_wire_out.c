@@ -241,11 +241,11 @@ static bool put_body(const struct sl_wire *wire, struct sl_buf *out, struct sl_s
 }
 
 bool sl_wire_put_consume(const struct sl_wire *wire, struct sl_buf *out, const char *queue,
-                         uint16_t prefetch, struct sl_err *err)
+                         const char *consumer_tag, uint16_t prefetch, struct sl_err *err)
 {
     amqp_basic_qos_t qos = { .prefetch_count = prefetch };
     amqp_basic_consume_t consume = { .queue = amqp_cstring_bytes(queue),
-                                     .consumer_tag = amqp_cstring_bytes(queue) };
+                                     .consumer_tag = amqp_cstring_bytes(consumer_tag) };
     return put_method(wire, out, CHANNEL_ONLY, AMQP_BASIC_QOS_METHOD, &qos, err) &&
            put_method(wire, out, CHANNEL_ONLY, AMQP_BASIC_CONSUME_METHOD, &consume, err);
 }

@@ -3,13 +3,14 @@
 #include "shared/clock.h"
 #include "shared/json_write.h"
 
-#define HEALTH_BYTES_MAX  1024u
+#define HEALTH_BYTES_MAX  4096u
 #define METRICS_BYTES_MAX (1024u * 1024u)
 
 static void answer_health(const struct sl_health *health, struct sl_http_request *request);
 static void answer_livez(const struct sl_health *health, struct sl_http_request *request);
 static void answer_readyz(const struct sl_health *health, struct sl_http_request *request);
 static void answer_metrics(const struct sl_health *health, struct sl_http_request *request);
+static void put_paused(struct sl_json_writer *json, struct sl_span names);
 static void reply_json(struct sl_http_request *request, int status, const char *text);
 
 static const struct {
@@ -67,8 +68,21 @@ void sl_health_body(const struct sl_health *health, int64_t wall_us, struct sl_b
     sl_json_put_text(&json, "status", sl_span_of(state.is_degraded ? "degraded" : "ok"));
     sl_json_put_text(&json, "timestamp", sl_span_of(now));
     sl_json_put_text(&json, "version", sl_span_of(health->version));
+    if (state.paused != NULL && *state.paused != '\0') {
+        put_paused(&json, sl_span_of(state.paused));
+    }
     sl_json_object_end(&json);
     (void)sl_buf_append_char(out, '\n');
+}
+
+static void put_paused(struct sl_json_writer *json, struct sl_span names)
+{
+    struct sl_span name = { 0 };
+    sl_json_put_array(json, "paused");
+    while (sl_span_split(&names, ',', &name)) {
+        sl_json_put_text(json, NULL, name);
+    }
+    sl_json_array_end(json);
 }
 
 static void answer_health(const struct sl_health *health, struct sl_http_request *request)

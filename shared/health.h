@@ -2,7 +2,7 @@
  * health - /health, /livez, /readyz and /metrics, answered the same way by every program.
  *
  * /livez: 200 while the loop turns. /readyz: 200 when work can be taken, else 503 with the reason. /health: 200 with
- * {"service","status","timestamp","version"} while the process can serve, status "ok" or "degraded". /metrics: Prometheus text,
+ * {"service","status","timestamp","version"} (and "paused", a list, while something is) while the process can serve, status "ok" or "degraded". /metrics: Prometheus text,
  * only where the owner passes its metrics (never on a public port).
  * Decides only: what the state means is the owner's, through look(); opening a port is the caller's.
  * Law: the keys of /health are a public interface; "draining" answers 503 on /readyz so that a balancer stops sending.
@@ -17,6 +17,7 @@
 struct sl_health_state {
     bool is_degraded;    /* /health says "degraded" */
     const char *waiting; /* NULL: ready; else why not, one constant phrase */
+    const char *paused;  /* names an operator has paused, separated by commas; "" or NULL: none */
 };
 
 struct sl_health {

@@ -171,12 +171,12 @@ test('a letter of an event that was applied meanwhile is closed, and nothing is 
   await parked(1, 'billing', 'cus_again');
   await mend();
   await send(customer('cus_again')); // the sender's own second try
-  await until('it is applied', async () => (await verdict('cus_again')) === 'applied');
+  await until('it is applied', async () => ['applied', 'stale'].includes(await verdict('cus_again'))); // stale: its neighbour wrote the same row first
   const { status, stderr } = await sluice('dead', 'replay', '--event', 'evt_cus_again', '--subsystem', 'billing', '--yes');
   assert.equal(status, 0, stderr);
   assert.match(stderr, /1 of them were applied since/);
   assert.equal((await state(await letterId('cus_again')))[0], 'replayed');
-  assert.equal(await verdict('cus_again'), 'applied');
+  assert.equal(await stack.value("SELECT count(*) FROM sluice_inbox WHERE event_id = 'evt_cus_again' AND subsystem = 'billing'"), '1');
 });
 
 test('an event that no queue was bound to goes to those bound by now', async () => {
@@ -202,12 +202,12 @@ test('a subsystem without a queue is named before anything is published', async 
 });
 
 test('a replay of 1,000 letters that is killed again and again ends with each event applied once', async () => {
-  await refuse();
+  await stack.sluice('dead', 'park', '--type', 'customer.created', '--subsystem', 'billing', '--reason', 'a test');
   await send(...Array.from({ length: 1000 }, (_, n) => customer(`cus_k${n}`)));
   await parked(1000, 'billing', 'cus_k');
-  await mend();
+  await stack.sluice('dead', 'unpark', '--type', 'customer.created', '--subsystem', 'billing');
   const published = () => stack.value("SELECT count(*) FROM sluice_dead_letter WHERE subsystem = 'billing' AND event_id LIKE 'evt_cus_k%' AND published_at IS NOT NULL").then(Number);
-  let args = ['dead', 'replay', '--subsystem', 'billing', '--code', '23514', '--limit', '1000', '--rate', '500/s', '--yes'];
+  let args = ['dead', 'replay', '--subsystem', 'billing', '--class', 'parked by operator', '--limit', '1000', '--rate', '500/s', '--yes'];
   for (const mark of [100, 400, 700]) {
     const child = spawn(path.join(process.env.SLUICE_BIN, 'sluice'), args, { env: stack.environment, stdio: 'ignore' });
     const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
@@ -226,7 +226,8 @@ test('a replay of 1,000 letters that is killed again and again ends with each ev
   }, 60000);
   assert.equal(JSON.parse(stdout)[0].replayed, 1000);
   assert.equal(await stack.value("SELECT count(*) FROM sluice_dead_letter WHERE subsystem = 'billing' AND event_id LIKE 'evt_cus_k%' AND status = 'replayed'"), '1000');
-  assert.deepEqual(await stack.query("SELECT count(*), count(DISTINCT event_id), min(verdict), max(verdict) FROM sluice_inbox WHERE subsystem = 'billing' AND event_id LIKE 'evt_cus_k%'"),
-    [['1000', '1000', 'replayed', 'replayed']]);
+  // stale: the neighbour, which hears the same events, wrote the same row first.
+  assert.deepEqual(await stack.query("SELECT count(*), count(DISTINCT event_id), bool_and(verdict IN ('replayed', 'stale')) FROM sluice_inbox WHERE subsystem = 'billing' AND event_id LIKE 'evt_cus_k%'"),
+    [['1000', '1000', 't']]);
   assert.equal(await stack.value("SELECT count(*) FROM billing_customer WHERE id LIKE 'cus_k%'"), '1000');
 });

@@ -40,7 +40,7 @@ after(async () => {
   await stack?.stop();
 });
 
-// Two letters whose events can be applied by now, so that what the pages do to dead letters can be done.
+// Letters whose events can be applied by now, so that what the pages do to dead letters can be done.
 async function setLettersAside() {
   await stack.query(`INSERT INTO sluice_dead_letter (id, subsystem, source, account, livemode, event_id, type, occurred_at, reason, error_class, error_code, error,
       fingerprint, attempts, routing_key, envelope, body_sha256) OVERRIDING SYSTEM VALUE
@@ -49,7 +49,7 @@ async function setLettersAside() {
     FROM (SELECT id, fingerprint, decode('8aa17601a26964af6576745f6c65747465725f' || encode(id::text::bytea, 'hex')
       || 'a6736f75726365a6737472697065a474797065a9782e72756e626f6f6ba76163636f756e74a0a86c6976656d6f6465c2ab6f636375727265645f617400'
       || 'ab72656365697665645f617401ac636f6e74656e745f74797065b06170706c69636174696f6e2f6a736f6ea4626f6479c4027b7d', 'hex') AS envelope
-      FROM (VALUES (4711, '0123456789abcdef'), (4712, 'fedcba9876543210')) AS v(id, fingerprint)) AS letters`);
+      FROM (VALUES (4711, '0123456789abcdef'), (4712, 'fedcba9876543210'), (4713, '1111222233334444')) AS v(id, fingerprint)) AS letters`);
 }
 
 // RabbitMQ's tools as they are on the broker's own host: in the environment of the running node.

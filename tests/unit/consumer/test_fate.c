@@ -88,3 +88,14 @@ CLAIM(fate__one_attempt_means_no_second)
     const struct con_fate_policy once = { .attempts = 1, .backoff_ms = 5000 };
     CU_ASSERT_EQUAL(con_fate_decide(&failed, &once, 0).wait_s, 0);
 }
+
+CLAIM(fate__what_an_operator_parks_is_parked_at_its_first_try)
+{
+    const struct con_fate_policy policy = { .attempts = 6, .backoff_ms = 1000 };
+    const struct con_try failed = {
+        .code = SL_E_EVENT_PARKED, .sqlstate = "", .has_event = true, .attempt = 1
+    };
+    struct con_fate fate = con_fate_decide(&failed, &policy, 0);
+    CU_ASSERT_EQUAL(fate.wait_s, 0);
+    CU_ASSERT_STRING_EQUAL(fate.error_class, "parked by operator");
+}

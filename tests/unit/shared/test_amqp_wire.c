@@ -555,7 +555,7 @@ CLAIM(wire__what_does_not_fit_is_refused_by_name)
     text[sizeof text - 1] = '\0';
     headers[0].name = text;
     CU_ASSERT(!sl_wire_put_publish(wire, &out, &message, &err));
-    CU_ASSERT(!sl_wire_put_consume(wire, &out, text, 1, &err));
+    CU_ASSERT(!sl_wire_put_consume(wire, &out, text, text, 1, &err));
     CU_ASSERT(err.code == SL_E_LIMIT);
 
     sl_buf_done(&out);

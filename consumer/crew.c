@@ -1,0 +1,263 @@
+#include "consumer/crew.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "consumer/ratio.h"
+#include "shared/clock.h"
+
+#define WORKERS_MAX  (SL_SUBSYSTEMS_MAX * 16u)
+#define PAUSED_BYTES (SL_SUBSYSTEMS_MAX * (SL_SUBSYSTEM_NAME_BYTES + 1u))
+#define RATIO_EVERY                                                                                \
+    5 /* calls of con_crew_obey, which are about a second apart: a window of five minutes */
+
+/* One subsystem's workers: workers[first .. first + count). */
+struct team {
+    const struct sl_subsystem *subsystem;
+    size_t first;
+    size_t count;
+    int64_t batch;
+    int64_t attempts;
+    bool is_off; /* by configuration */
+    bool is_paused;
+    struct con_ratio ratio;
+};
+
+struct con_crew {
+    struct con_crew_opts opts;
+    struct con_worker *workers[WORKERS_MAX];
+    size_t worker_count;
+    struct team teams[SL_SUBSYSTEMS_MAX];
+    size_t team_count;
+    char paused[PAUSED_BYTES];
+    unsigned beats;
+};
+
+static bool make_team(struct con_crew *crew, size_t chosen, struct sl_err *err);
+static bool is_off(const struct con_crew *crew, const struct sl_subsystem *subsystem);
+static void obey_team(struct con_crew *crew, struct team *team, const struct con_order *order,
+                      int64_t wall_us);
+static void show_team(struct con_crew *crew, struct team *team);
+static int64_t counted(const struct con_crew *crew, const struct team *team, const char *outcome);
+
+struct con_crew *con_crew_new(const struct con_crew_opts *opts, struct sl_err *err)
+{
+    struct con_crew *crew = calloc(1, sizeof *crew);
+    if (crew == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for the workers");
+        return NULL;
+    }
+    crew->opts = *opts;
+    for (size_t i = 0; i < opts->config->chosen_count; i++) {
+        if (!make_team(crew, i, err)) {
+            con_crew_free(crew);
+            return NULL;
+        }
+    }
+    return crew;
+}
+
+static bool make_team(struct con_crew *crew, size_t chosen, struct sl_err *err)
+{
+    const struct con_crew_opts *opts = &crew->opts;
+    const struct sl_subsystem *subsystem = opts->config->chosen[chosen];
+    struct team *team = &crew->teams[crew->team_count++];
+    *team = (struct team){ .subsystem = subsystem,
+                           .first = crew->worker_count,
+                           .batch = subsystem->batch,
+                           .attempts = subsystem->attempts,
+                           .is_off = is_off(crew, subsystem) };
+    for (unsigned number = 0; !team->is_off && number < subsystem->workers; number++) {
+        struct con_worker *worker = con_worker_new(
+            &(struct con_worker_opts){
+                .loop = opts->loop,
+                .log = opts->log,
+                .metrics = opts->metrics,
+                .amqp = &opts->config->amqp,
+                .database_url = opts->config->database_url,
+                .service = opts->service,
+                .subsystem = subsystem,
+                .target = &opts->config->targets[chosen],
+                .attempts = opts->attempts,
+                .state_dir = opts->config->state_dir,
+                .number = number,
+            },
+            err);
+        if (worker == NULL) {
+            return false;
+        }
+        crew->workers[crew->worker_count++] = worker;
+        team->count++;
+    }
+    return true;
+}
+
+/* Its queue keeps what comes, and its dead letters are looked after. */
+static bool is_off(const struct con_crew *crew, const struct sl_subsystem *subsystem)
+{
+    if (crew->opts.config->flag_billing || subsystem->handler != SL_HANDLER_BILLING) {
+        return false;
+    }
+    sl_warn(crew->opts.log, "config.warning", "billing is off: its events wait in the broker",
+            sl_str("reason", "FLAG_QUEUE_BILLING is false"), sl_str("subsystem", subsystem->name));
+    return true;
+}
+
+void con_crew_free(struct con_crew *crew)
+{
+    if (crew == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        con_worker_free(crew->workers[i]);
+    }
+    free(crew);
+}
+
+void con_crew_obey(struct con_crew *crew, const struct con_orders *orders)
+{
+    int64_t wall_us = sl_clock_wall_us();
+    size_t used = 0;
+    crew->paused[0] = '\0';
+    for (size_t i = 0; i < crew->team_count; i++) {
+        struct team *team = &crew->teams[i];
+        obey_team(crew, team, con_orders_of(orders, team->subsystem->name), wall_us);
+        if (team->is_paused) {
+            used += (size_t)snprintf(crew->paused + used, sizeof crew->paused - used, "%s%s",
+                                     used == 0 ? "" : ",", team->subsystem->name);
+        }
+        if (crew->beats % RATIO_EVERY == 0) {
+            show_team(crew, team);
+        }
+    }
+    crew->beats++;
+}
+
+static void obey_team(struct con_crew *crew, struct team *team, const struct con_order *order,
+                      int64_t wall_us)
+{
+    int64_t workers = con_order_value(order, CON_ORDER_WORKERS, wall_us);
+    int64_t batch = con_order_value(order, CON_ORDER_BATCH, wall_us);
+    int64_t attempts = con_order_value(order, CON_ORDER_ATTEMPTS, wall_us);
+    team->is_paused = team->is_off || con_order_value(order, CON_ORDER_PAUSED, wall_us) != 0;
+    team->batch = batch == 0 || batch > team->subsystem->batch ? team->subsystem->batch : batch;
+    team->attempts = attempts == 0 ? team->subsystem->attempts : attempts;
+    for (size_t i = 0; i < team->count; i++) {
+        bool is_spare = workers != 0 && (int64_t)i >= workers;
+        con_worker_obey(crew->workers[team->first + i],
+                        &(struct con_worker_orders){ .is_paused = team->is_paused || is_spare,
+                                                     .batch = (size_t)team->batch,
+                                                     .attempts = team->attempts,
+                                                     .order = order });
+    }
+    sl_series_set(
+        sl_metrics_series(crew->opts.metrics, SL_M_CONSUMER_PAUSED, team->subsystem->name, NULL),
+        team->is_paused);
+}
+
+static void show_team(struct con_crew *crew, struct team *team)
+{
+    struct con_standing standing;
+    struct sl_metrics *metrics = crew->opts.metrics;
+    const char *name = team->subsystem->name;
+    con_crew_standing(crew, (size_t)(team - crew->teams), &standing);
+    con_ratio_note(&team->ratio, standing.settled, standing.failed);
+    sl_series_set(sl_metrics_series(metrics, SL_M_FAILURE_PERCENT, name, NULL),
+                  con_ratio_percent(&team->ratio));
+    bool is_idle = standing.oldest_us == 0;
+    if (!is_idle || !team->is_paused) { /* while paused the last answer stands */
+        sl_series_set(sl_metrics_series(metrics, SL_M_QUEUE_OLDEST, name, NULL),
+                      standing.oldest_us / 1000000);
+    }
+}
+
+void con_crew_standing(const struct con_crew *crew, size_t i, struct con_standing *out_standing)
+{
+    SL_ASSERT(i < crew->team_count);
+    const struct team *team = &crew->teams[i];
+    static const char *const settled[] = { "applied", "stale", "ignored", "duplicate" };
+    static const char *const failed[] = { "retried", "dead_lettered" };
+    bool is_at_rest = true;
+    *out_standing = (struct con_standing){ .workers_max = (int64_t)team->count,
+                                           .batch = team->batch,
+                                           .attempts = team->attempts,
+                                           .waiting = -1 };
+    for (size_t w = team->first; w < team->first + team->count; w++) {
+        const struct con_worker *worker = crew->workers[w];
+        int64_t oldest_us = con_worker_oldest_us(worker);
+        is_at_rest = is_at_rest && con_worker_is_at_rest(worker);
+        out_standing->workers += con_worker_is_consuming(worker) ? 1 : 0;
+        out_standing->held += (int64_t)con_worker_held(worker);
+        if (oldest_us != 0 &&
+            (out_standing->oldest_us == 0 || oldest_us < out_standing->oldest_us)) {
+            out_standing->oldest_us = oldest_us;
+        }
+    }
+    out_standing->is_paused = team->is_paused && is_at_rest;
+    for (size_t o = 0; o < SL_COUNT(failed); o++) {
+        out_standing->failed += counted(crew, team, failed[o]);
+    }
+    out_standing->settled = out_standing->failed;
+    for (size_t o = 0; o < SL_COUNT(settled); o++) {
+        out_standing->settled += counted(crew, team, settled[o]);
+    }
+}
+
+static int64_t counted(const struct con_crew *crew, const struct team *team, const char *outcome)
+{
+    return sl_series_value(
+        sl_metrics_series(crew->opts.metrics, SL_M_DELIVERIES, team->subsystem->name, outcome));
+}
+
+size_t con_crew_count(const struct con_crew *crew)
+{
+    return crew->worker_count;
+}
+
+bool con_crew_has_tried(const struct con_crew *crew)
+{
+    bool has_tried = true;
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        has_tried = has_tried && con_worker_has_tried(crew->workers[i]);
+    }
+    return has_tried;
+}
+
+bool con_crew_is_well(const struct con_crew *crew)
+{
+    bool is_well = true;
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        is_well = is_well && con_worker_is_well(crew->workers[i]);
+    }
+    return is_well;
+}
+
+const char *con_crew_paused(const struct con_crew *crew)
+{
+    return crew->paused;
+}
+
+size_t con_crew_held(const struct con_crew *crew)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        count += con_worker_held(crew->workers[i]);
+    }
+    return count;
+}
+
+void con_crew_drain(struct con_crew *crew)
+{
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        con_worker_drain(crew->workers[i]);
+    }
+}
+
+bool con_crew_is_drained(const struct con_crew *crew)
+{
+    bool is_drained = true;
+    for (size_t i = 0; i < crew->worker_count; i++) {
+        is_drained = is_drained && con_worker_is_drained(crew->workers[i]);
+    }
+    return is_drained;
+}

@@ -1,0 +1,231 @@
+// queue - a person's hands on the queues: see them, stop one, change how it is worked on, take an event out of its way, wait until it is empty.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test, before, after } from 'node:test';
+import { Sender } from './lib/sender.mjs';
+import { Stack, until } from './lib/stack.mjs';
+
+let stack;
+let sender;
+
+const sections = `[billing]
+handler = billing
+bindings = stripe.#
+workers = 2
+batch = 100
+critical = true
+
+[shadow]
+handler = billing
+bindings = stripe.customer.#
+`;
+
+before(async () => {
+  stack = await Stack.start('queue', { withPublisher: false, withConsumer: false, consumer: { QUEUE_DEFAULT_ATTEMPTS: '3', QUEUE_BACKOFF_DELAY: '2000' } });
+  const file = path.join(stack.dir, 'subsystems.conf');
+  writeFileSync(file, sections);
+  stack.environment.SLUICE_SUBSYSTEMS = file;
+  await stack.sluice('topology', 'apply');
+  await stack.query(`ALTER TABLE billing_subscription ADD CONSTRAINT subscription_has_customer
+      FOREIGN KEY (account, livemode, customer) REFERENCES billing_customer (account, livemode, id);
+    CREATE FUNCTION stop_everybody() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER stop_everybody BEFORE INSERT ON billing_customer FOR EACH ROW WHEN (NEW.name = 'Stopper') EXECUTE FUNCTION stop_everybody()`);
+  await stack.startPublisher();
+  await stack.startConsumer();
+  sender = new Sender(stack);
+});
+after(async () => {
+  sender?.close();
+  await stack?.stop();
+});
+
+const customer = (id, name = 'Somebody') => ({ id: `evt_${id}`, type: 'customer.created', created: 1700000000, livemode: false,
+  data: { object: { id, object: 'customer', created: 1700000000, name } } });
+const subscription = (id, of) => ({ id: `evt_${id}`, type: 'customer.subscription.created', created: 1700000001, livemode: false,
+  data: { object: { id, object: 'subscription', customer: of, status: 'active', created: 1700000001, items: { object: 'list', data: [], has_more: false } } } });
+async function send(...events) {
+  for (const status of (await sender.sendAll(events)).values()) assert.equal(status, 200);
+}
+const many = (prefix, count) => Array.from({ length: count }, (_, n) => customer(`${prefix}${n}`));
+
+function sluice(args, extra = {}) {
+  return new Promise((resolve) => {
+    execFile(path.join(process.env.SLUICE_BIN, 'sluice'), args, { env: { ...stack.environment, ...extra }, maxBuffer: 64 << 20 }, (error, stdout, stderr) =>
+      resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
+  });
+}
+async function well(...args) {
+  const result = await sluice(args);
+  assert.equal(result.status, 0, `${args.join(' ')}\n${result.stderr}`);
+  return result;
+}
+const list = async (name = 'billing', extra = {}) => JSON.parse((await sluice(['queue', 'list', '-o', 'json'], extra)).stdout).find((one) => one.subsystem === name);
+const applied = (prefix, subsystem = 'billing') => stack.value(`SELECT count(*) FROM sluice_inbox WHERE subsystem = '${subsystem}' AND event_id LIKE 'evt_${prefix}%'`).then(Number);
+const consumer = (column, subsystem = 'billing') => stack.value(`SELECT ${column} FROM sluice_consumer WHERE subsystem = '${subsystem}' ORDER BY seen_at DESC LIMIT 1`);
+const gauge = (name, label = '{subsystem="billing"}') => stack.metric(`${name}${label} `, stack.consumerPort);
+const health = async () => (await fetch(`http://127.0.0.1:${stack.consumerPort}/health`)).json();
+
+test('a paused subsystem takes nothing, its neighbour goes on, and nothing is spent or lost', async () => {
+  const paused = await well('queue', 'pause', 'billing', '--reason', 'a test');
+  assert.match(paused.stderr, /followed by every running consumer/);
+  await send(...many('cus_p', 50));
+  await until('the neighbour has them', async () => (await applied('cus_p', 'shadow')) === 50);
+  assert.equal(await applied('cus_p'), 0);
+  const line = await list();
+  assert.deepEqual([line.waiting, line.unacked, line.consumers, line.settings], [50, 0, 0, 'paused']);
+  assert.deepEqual((await health()).paused, ['billing']);
+  assert.match((await sluice(['health', 'consumer'], { SLUICE_CONSUMER_URL: `http://127.0.0.1:${stack.consumerPort}` })).stdout, /paused: billing/);
+  assert.equal(await gauge('sluice_consumer_paused'), 1);
+  await until('the gauge shows what waits', async () => (await gauge('sluice_queue_ready')) === 50);
+  await well('queue', 'resume', 'billing');
+  await until('all are applied', async () => (await applied('cus_p')) === 50);
+  assert.equal((await health()).paused, undefined);
+  assert.equal(await stack.value('SELECT count(*) FROM sluice_attempt'), '0');
+});
+
+test('a pause holds over a restart of the consumer', async () => {
+  await well('queue', 'pause', 'billing');
+  assert.equal((await stack.terminate(stack.consumer)).code, 0);
+  await send(...many('cus_r', 20));
+  await stack.startConsumer();
+  await until('the neighbour has them', async () => (await applied('cus_r', 'shadow')) === 20);
+  await until('the new consumer says that it is paused', async () => (await list()).consumers === 0 && (await gauge('sluice_consumer_paused')) === 1);
+  assert.equal(await applied('cus_r'), 0);
+  await well('queue', 'resume', 'billing');
+  await until('all are applied', async () => (await applied('cus_r')) === 20);
+});
+
+test('a pause with an end ends by itself', async () => {
+  await well('queue', 'pause', 'billing', '--for', '2s');
+  await send(customer('cus_f'));
+  await until('it is applied', async () => (await applied('cus_f')) === 1);
+  assert.equal((await list()).settings, '');
+});
+
+test('paused and resumed thirty times under load, every event is applied once and none is given up', async () => {
+  const events = many('cus_l', 3000);
+  const sending = sender.sendAll(events);
+  for (let n = 0; n < 30; n += 1) {
+    await stack.query(n % 2 === 0
+      ? "INSERT INTO sluice_control (subsystem, name, value) VALUES ('billing', 'paused', 'true') ON CONFLICT (subsystem, name) DO UPDATE SET expires_at = NULL"
+      : "DELETE FROM sluice_control WHERE subsystem = 'billing'");
+    const wanted = n % 2 === 0 ? 't' : 'f';
+    await until(`pause ${n} is followed`, async () => (await consumer('paused')) === wanted);
+  }
+  for (const status of (await sending).values()) assert.equal(status, 200);
+  await until('all are applied', async () => (await applied('cus_l')) === 3000, 60000);
+  assert.equal(await stack.value("SELECT count(*) FROM billing_customer WHERE id LIKE 'cus_l%'"), '3000');
+  assert.equal(await stack.value('SELECT count(*) FROM sluice_dead_letter'), '0');
+  assert.equal(await stack.value('SELECT count(*) FROM sluice_attempt'), '0');
+});
+
+test('non-critical subsystems are paused together, and those named otherwise are not known', async () => {
+  await well('queue', 'pause', '--non-critical');
+  assert.match((await list('shadow')).settings, /paused/);
+  assert.equal((await list('billing')).settings, '');
+  const only = JSON.parse((await well('queue', 'list', '--non-critical', '-o', 'json')).stdout);
+  assert.deepEqual(only.map((one) => one.subsystem), ['shadow']);
+  await well('queue', 'resume', '--all');
+  const { status, stderr } = await sluice(['queue', 'pause', 'biling']);
+  assert.equal(status, 64);
+  assert.match(stderr, /did you mean billing/);
+});
+
+test('settings are followed while it works, shown, and taken back', async () => {
+  assert.equal(await consumer('workers'), '2');
+  const { stdout } = await well('queue', 'set', 'billing', 'batch=5', 'workers=1', 'attempts=2', '--for', '1h', '--reason', 'locks', '-o', 'json');
+  assert.deepEqual(JSON.parse(stdout).map((row) => [row.setting, row.value, row.reason]), [['attempts', '2', 'locks'], ['batch', '5', 'locks'], ['workers', '1', 'locks']]);
+  await until('they are followed', async () => (await consumer("workers || ' ' || batch || ' ' || attempts")) === '1 5 2');
+  assert.match((await list()).settings, /batch=5 until/);
+  for (const [setting, said] of [['batch=101', /batch takes a number from 1 to 100/], ['workers=3', /from 1 to 2/], ['colour=red', /none of attempts=N/]]) {
+    const { status, stderr } = await sluice(['queue', 'set', 'billing', setting]);
+    assert.equal(status, 64);
+    assert.match(stderr, said);
+  }
+  await well('queue', 'set', 'billing', '--reset');
+  await until('the section holds again', async () => (await consumer("workers || ' ' || batch || ' ' || attempts")) === '2 100 3');
+  assert.equal((await list()).settings, '');
+});
+
+test('without retries the first failure is the last; drain waits for what is delayed', async () => {
+  await well('queue', 'set', 'billing', 'retries=off');
+  await send(subscription('sub_off', 'cus_nobody'));
+  await until('it is a dead letter at its first try', async () => (await stack.value("SELECT attempts FROM sluice_dead_letter WHERE event_id = 'evt_sub_off' AND subsystem = 'billing'")) === '1');
+  await well('queue', 'set', 'billing', '--reset');
+
+  await send(subscription('sub_late', 'cus_late'));
+  await until('it is delayed', async () => (await stack.value("SELECT count(*) FROM sluice_attempt WHERE event_id = 'evt_sub_late' AND subsystem = 'billing'")) === '1');
+  const early = await sluice(['queue', 'drain', 'billing', '--timeout', '1s']);
+  assert.equal(early.status, 75, early.stdout);
+  assert.match(early.stderr, /1 delayed/);
+  await send(customer('cus_late'));
+  const { stdout } = await well('queue', 'drain', 'billing', '--timeout', '60s');
+  assert.match(stdout, /nothing waits, nothing is in hand, nothing is delayed/);
+  assert.equal(await applied('sub_late'), 1);
+});
+
+test('drain says when it is not draining, and why', async () => {
+  await well('queue', 'pause', 'billing');
+  await send(customer('cus_d'));
+  const { status, stderr } = await sluice(['queue', 'drain', 'billing', '--timeout', '2s']);
+  assert.equal(status, 75);
+  assert.match(stderr, /not draining: paused; sluice queue resume billing/);
+  await well('queue', 'resume', 'billing');
+  await well('queue', 'drain', 'billing', '--timeout', '60s');
+});
+
+test('an event that waits is parked by order, found as such, and applied when it is wanted again', async () => {
+  await well('queue', 'pause', 'billing');
+  await send(customer('cus_k1'), customer('cus_k2'));
+  await well('dead', 'park', '--event', 'evt_cus_k1', '--subsystem', 'billing', '--reason', 'wrong name');
+  await well('queue', 'resume', 'billing');
+  const letter = await until('its letter', async () => (await stack.query("SELECT error_class, error_code, reason, error, attempts FROM sluice_dead_letter WHERE event_id = 'evt_cus_k1'"))[0]);
+  assert.deepEqual(letter, ['parked by operator', 'event.parked', 'parked', 'parked by an operator: wrong name', '1']);
+  await until('its neighbour is applied', async () => (await applied('cus_k2')) === 1);
+  assert.equal(await applied('cus_k1'), 0);
+  assert.equal(await applied('cus_k1', 'shadow'), 1);
+  await well('dead', 'unpark', '--event', 'evt_cus_k1', '--subsystem', 'billing');
+  await well('dead', 'replay', '--class', 'parked by operator', '--subsystem', 'billing', '--yes');
+  assert.equal(await applied('cus_k1'), 1);
+});
+
+test('an event that stops everybody is taken out of the way while it stops them', async () => {
+  await send(customer('cus_stopper', 'Stopper'), ...many('cus_s', 10));
+  await until('the consumer holds', () => stack.logOf(stack.consumer).includes('"event":"consumer.held"'));
+  for (const subsystem of ['billing', 'shadow']) {
+    await until('it is in hand', async () => Number(await consumer('held', subsystem)) > 0);
+  }
+  await until('its age is seen', async () => (await gauge('sluice_queue_oldest_timestamp_seconds')) > 1700000000);
+  assert.ok((await list()).oldest_s >= 0);
+  await well('dead', 'park', '--event', 'evt_cus_stopper', '--reason', 'stops everybody');
+  await until('all others are applied', async () => (await applied('cus_s')) === 10 && (await applied('cus_s', 'shadow')) === 10, 90000);
+  await until('it is a dead letter of both', async () =>
+    (await stack.value("SELECT count(*) FROM sluice_dead_letter WHERE event_id = 'evt_cus_stopper' AND error_class = 'parked by operator'")) === '2', 90000);
+  await well('dead', 'unpark', '--event', 'evt_cus_stopper');
+  await until('gauges show open letters and failed tries', async () => (await gauge('sluice_dead_letters_open')) >= 2 && (await gauge('sluice_consumer_failure_percent')) >= 1);
+});
+
+test('a whole type is parked for one subsystem', async () => {
+  await well('dead', 'park', '--type', 'customer.subscription.*', '--subsystem', 'shadow', '--reason', 'bad release', '--for', '1h');
+  await send(customer('cus_t'));
+  await until('the parent is there', async () => (await applied('cus_t')) === 1 && (await applied('cus_t', 'shadow')) === 1);
+  await send(subscription('sub_t', 'cus_t'));
+  await until('one has it, the other set it aside', async () => (await applied('sub_t')) === 1 &&
+    (await stack.value("SELECT error FROM sluice_dead_letter WHERE event_id = 'evt_sub_t' AND subsystem = 'shadow'")) === 'parked by an operator: bad release');
+  await well('dead', 'unpark', '--type', 'customer.subscription.*', '--subsystem', 'shadow');
+});
+
+test('what is not known is unknown, never 0', async () => {
+  const broker = { AMQP_URL: 'amqp://guest:guest@127.0.0.1:1' };
+  const blind = await list('billing', broker);
+  assert.deepEqual([blind.waiting, blind.consumers, blind.parked], [null, null, null]);
+  assert.equal(typeof blind.letters, 'number');
+  assert.match((await sluice(['queue', 'list'], broker)).stdout, /unknown/);
+  const forgetful = await list('billing', { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+  assert.deepEqual([forgetful.letters, forgetful.delayed === 0 || forgetful.delayed === null], [null, true]);
+  assert.equal(typeof forgetful.waiting, 'number');
+  assert.equal((await sluice(['queue', 'list'], { ...broker, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })).status, 69);
+});

@@ -1,0 +1,134 @@
+#include "consumer/orders.h"
+
+#include <string.h>
+
+#include "tests/support/claims.h"
+
+#define NOW_US INT64_C(1790000000000000)
+
+static const struct sl_subsystem billing = { .name = "billing" };
+static const struct sl_subsystem search = { .name = "search" };
+static const struct sl_subsystem *const both[] = { &billing, &search };
+static struct con_orders orders;
+
+static struct con_order_row row(const char *subsystem, const char *name, const char *value)
+{
+    return (struct con_order_row){ .subsystem = sl_span_of(subsystem),
+                                   .name = sl_span_of(name),
+                                   .value = sl_span_of(value),
+                                   .reason = SL_SPAN_LITERAL("because") };
+}
+
+static void read_rows(const struct con_order_row *rows, size_t count)
+{
+    con_orders_init(&orders, both, SL_COUNT(both));
+    con_orders_read(&orders, rows, count);
+}
+
+static int64_t value(const char *subsystem, enum con_order_kind kind)
+{
+    return con_order_value(con_orders_of(&orders, subsystem), kind, NOW_US);
+}
+
+static const char *parks(const char *subsystem, const char *id, const char *type)
+{
+    const struct sl_envelope event = { .id = sl_span_of(id), .type = sl_span_of(type) };
+    return con_order_parks(con_orders_of(&orders, subsystem), &event, NOW_US);
+}
+
+CLAIM(orders__a_row_is_for_its_subsystem_and_one_without_a_name_for_all)
+{
+    const struct con_order_row rows[] = { row("billing", "batch", "50"), row("", "attempts", "2"),
+                                          row("elsewhere", "paused", "true") };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_BATCH), 50);
+    CU_ASSERT_EQUAL(value("search", CON_ORDER_BATCH), 0);
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_ATTEMPTS), 2);
+    CU_ASSERT_EQUAL(value("search", CON_ORDER_ATTEMPTS), 2);
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_PAUSED), 0);
+    CU_ASSERT_PTR_NULL(con_orders_of(&orders, "elsewhere"));
+    CU_ASSERT_EQUAL(orders.strange, 0);
+}
+
+CLAIM(orders__a_subsystems_own_row_outdoes_the_one_for_all_in_any_order)
+{
+    const struct con_order_row rows[] = { row("", "attempts", "2"), row("billing", "attempts", "9"),
+                                          row("search", "attempts", "1") };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_ATTEMPTS), 9);
+    CU_ASSERT_EQUAL(value("search", CON_ORDER_ATTEMPTS), 1);
+}
+
+CLAIM(orders__retries_off_is_one_try_whatever_attempts_says)
+{
+    const struct con_order_row rows[] = { row("billing", "attempts", "4"),
+                                          row("billing", "retries", "\"off\""),
+                                          row("search", "retries", "\"on\"") };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_ATTEMPTS), 1);
+    CU_ASSERT_EQUAL(value("search", CON_ORDER_ATTEMPTS), 0);
+}
+
+CLAIM(orders__what_is_over_counts_as_absent_without_another_reading)
+{
+    struct con_order_row rows[] = { row("billing", "paused", "true"),
+                                    row("search", "paused", "true"),
+                                    row("billing", "park type x.*", "true") };
+    rows[0].expires_us = NOW_US;
+    rows[1].expires_us = NOW_US + 1;
+    rows[2].expires_us = NOW_US;
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_PAUSED), 0);
+    CU_ASSERT_EQUAL(value("search", CON_ORDER_PAUSED), 1);
+    CU_ASSERT_PTR_NULL(parks("billing", "evt_1", "x.y"));
+}
+
+CLAIM(orders__a_later_reading_is_all_there_is)
+{
+    const struct con_order_row rows[] = { row("billing", "paused", "true"),
+                                          row("", "park event evt_1", "true") };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_PAUSED), 1);
+    con_orders_read(&orders, NULL, 0);
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_PAUSED), 0);
+    CU_ASSERT_PTR_NULL(parks("billing", "evt_1", "x"));
+}
+
+CLAIM(orders__an_event_is_parked_by_its_id_or_the_beginning_of_its_type)
+{
+    const struct con_order_row rows[] = { row("", "park event evt_1", "true"),
+                                          row("billing", "park type invoice.*", "true"),
+                                          row("search", "park type customer.created", "true") };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_STRING_EQUAL(parks("billing", "evt_1", "x"), "because");
+    CU_ASSERT_STRING_EQUAL(parks("search", "evt_1", "x"), "because");
+    CU_ASSERT_PTR_NULL(parks("billing", "evt_11", "x"));
+    CU_ASSERT_PTR_NOT_NULL(parks("billing", "evt_2", "invoice.paid"));
+    CU_ASSERT_PTR_NULL(parks("billing", "evt_2", "invoice"));
+    CU_ASSERT_PTR_NULL(parks("search", "evt_2", "invoice.paid"));
+    CU_ASSERT_PTR_NOT_NULL(parks("search", "evt_2", "customer.created"));
+    CU_ASSERT_PTR_NULL(parks("search", "evt_2", "customer.created.x"));
+}
+
+CLAIM(orders__what_is_not_understood_is_left_out_and_counted)
+{
+    const struct con_order_row rows[] = {
+        row("billing", "batch", "-1"),         row("billing", "batch", "\"many\""),
+        row("billing", "colour", "\"red\""),   row("billing", "paused", "1"),
+        row("billing", "park event ", "true"), row("billing", "workers", "2"),
+    };
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(orders.strange, 5);
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_WORKERS), 2);
+    CU_ASSERT_EQUAL(value("billing", CON_ORDER_BATCH), 0);
+}
+
+CLAIM(orders__more_to_park_than_there_is_room_for_is_counted)
+{
+    static struct con_order_row rows[CON_ORDER_PARKS_MAX + 1];
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        rows[i] = row("", "park event evt_1", "true");
+    }
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(orders.strange, 1);
+}
