@@ -2,17 +2,14 @@
 
 #include <stdlib.h>
 
-#include "consumer/bisect.h"
-#include "consumer/culprit.h"
+#include "consumer/inquest.h"
 #include "consumer/retry_decide.h"
-#include "consumer/tally.h"
 #include "shared/backoff.h"
 #include "shared/clock.h"
 #include "shared/digest.h"
 
 /* JSON trees, rows and their text of one batch; a batch that needs more is made smaller. */
 #define ARENA_BYTES_MAX (48u * 1024u * 1024u)
-#define MASS_HOLDS_MAX  5u /* in a row, for what may heal by itself */
 
 struct con_runner {
     struct con_runner_opts opts;
@@ -35,15 +32,7 @@ struct con_runner {
     bool
         is_prepared; /* the handler may have acted outside: what it left PENDING is committed even when stopping */
     struct con_handler_error held; /* why events are HELD */
-    struct con_bisect bisect;
-    struct con_tally tally;
-    unsigned tries; /* contended ones of the slice in hand */
-    /* Of systemic failures, to tell one event's from the database's; see retry_decide. */
-    unsigned holds;
-    unsigned fruitless;
-    uint64_t passes;
-    bool is_mending;     /* the last search ended with the batch held as a whole */
-    unsigned mass_holds; /* in a row, of batches that failed as a whole */
+    struct con_inquest inquest;
     struct sl_backoff backoff;
     int64_t started_us; /* the transaction in hand */
 };
@@ -54,29 +43,19 @@ static void on_timer(void *arg);
 static void park(struct con_runner *runner);
 static void prepare(struct con_runner *runner);
 static void on_prepared(void *arg, const struct con_handler_error *error);
-static void begin_search(struct con_runner *runner);
 static void hand_out(struct con_runner *runner);
 static void hand_out_blamed(struct con_runner *runner);
 static void go_on(struct con_runner *runner);
-static bool try_blamed_again(struct con_runner *runner);
-static size_t forgive(struct con_runner *runner);
 static bool is_going(const struct con_runner *runner);
-static bool has(const struct con_runner *runner, struct con_slice slice, enum con_verdict verdict);
+static bool has_held(const struct con_runner *runner);
 static void finish(struct con_runner *runner);
 static void end_batch(struct con_runner *runner);
 static void on_applied(void *arg, const struct con_handler_error *error);
 static void pass(struct con_runner *runner);
 static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error);
-static size_t count_open(const struct con_runner *runner, struct con_slice slice, size_t *out_last);
 static void wait_for_others(struct con_runner *runner, size_t events,
                             const struct con_handler_error *error);
-static void look_closer(struct con_runner *runner, struct con_slice slice,
-                        const struct con_handler_error *error);
-static bool blame(struct con_runner *runner, struct con_slice slice, size_t index,
-                  const struct con_handler_error *error);
-static bool is_mass_failure(struct con_runner *runner, const struct con_event *event);
 static void hold_all(struct con_runner *runner, const struct con_event *example);
-static void strike(const struct con_runner *runner, struct con_delivery *delivery);
 static bool is_to_regroup(const struct con_runner *runner);
 static void regroup(struct con_runner *runner);
 static void hold(struct con_runner *runner, const struct con_handler_error *error);
@@ -151,7 +130,6 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     runner->is_busy = true;
     runner->is_stopping = false;
     runner->deliveries = deliveries;
-    runner->tries = 0;
     size_t taken = count;
     size_t replaced = 0;
     while (!read_batch(runner, taken, &replaced)) {
@@ -167,7 +145,7 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     runner->count = taken;
     runner->must_prepare = true;
     runner->is_prepared = false;
-    begin_search(runner);
+    con_inquest_open(&runner->inquest, runner->events, deliveries, taken);
     sl_timer_arm(runner->timer, 0);
     return taken;
 }
@@ -294,15 +272,9 @@ static void on_prepared(void *arg, const struct con_handler_error *error)
     if (error != NULL) {
         runner->held = *error;
     }
-    begin_search(runner);
+    con_inquest_begin(&runner->inquest);
     hand_out(runner);
     go_on(runner);
-}
-
-static void begin_search(struct con_runner *runner)
-{
-    con_bisect_init(&runner->bisect, runner->count);
-    con_tally_init(&runner->tally, runner->count);
 }
 
 /* What needs no transaction: those that failed before it, and those that the handler found in the inbox. */
@@ -329,11 +301,7 @@ static void hand_out(struct con_runner *runner)
 /* The batch is known not to fail as a whole: what was found guilty goes its way. */
 static void hand_out_blamed(struct con_runner *runner)
 {
-    for (size_t i = 0; i < runner->count; i++) {
-        if (runner->events[i].verdict == CON_BLAMED) {
-            runner->events[i].verdict = CON_DEAD;
-        }
-    }
+    con_inquest_sentence(&runner->inquest);
     hand_out(runner);
 }
 
@@ -341,11 +309,7 @@ static void hand_out_blamed(struct con_runner *runner)
 static void go_on(struct con_runner *runner)
 {
     struct con_slice slice;
-    while (is_going(runner) && con_bisect_next(&runner->bisect, &slice)) {
-        if (!has(runner, slice, CON_PENDING) && !has(runner, slice, CON_IGNORED)) {
-            con_bisect_passed(&runner->bisect);
-            continue;
-        }
+    while (is_going(runner) && con_inquest_next(&runner->inquest, &slice)) {
         struct con_handler_error error = { .sqlstate = "" };
         runner->started_us = sl_clock_mono_us();
         if (con_apply_start(runner->apply, runner->events, slice.first, slice.count, &error.err)) {
@@ -358,46 +322,18 @@ static void go_on(struct con_runner *runner)
             return;
         }
     }
-    if (!runner->is_stopping && try_blamed_again(runner)) {
+    if (!runner->is_stopping && con_inquest_is_mended(&runner->inquest)) {
         go_on(runner);
         return;
     }
     if (!runner->is_stopping) {
         hand_out_blamed(runner);
     }
-    if (!runner->is_stopping &&
-        has(runner, (struct con_slice){ .count = runner->count }, CON_HELD)) {
+    if (!runner->is_stopping && has_held(runner)) {
         hold(runner, &runner->held);
         return;
     }
     finish(runner);
-}
-
-/* A batch that failed as a whole no longer does, so what was at fault has just been mended: who was found guilty before that has one more try. */
-static bool try_blamed_again(struct con_runner *runner)
-{
-    bool is_mended = runner->is_mending;
-    runner->is_mending = false;
-    runner->mass_holds = 0;
-    if (!is_mended || forgive(runner) == 0) {
-        return false;
-    }
-    begin_search(runner);
-    return true;
-}
-
-/* Returns how many were BLAMED. */
-static size_t forgive(struct con_runner *runner)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < runner->count; i++) {
-        struct con_event *event = &runner->events[i];
-        if (event->verdict == CON_BLAMED) {
-            event->verdict = event->was;
-            count++;
-        }
-    }
-    return count;
 }
 
 static bool is_going(const struct con_runner *runner)
@@ -405,10 +341,10 @@ static bool is_going(const struct con_runner *runner)
     return !runner->is_stopping || runner->is_prepared;
 }
 
-static bool has(const struct con_runner *runner, struct con_slice slice, enum con_verdict verdict)
+static bool has_held(const struct con_runner *runner)
 {
-    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-        if (runner->events[i].verdict == verdict) {
+    for (size_t i = 0; i < runner->count; i++) {
+        if (runner->events[i].verdict == CON_HELD) {
             return true;
         }
     }
@@ -448,8 +384,7 @@ static void on_applied(void *arg, const struct con_handler_error *error)
 /* The slice in hand is committed. */
 static void pass(struct con_runner *runner)
 {
-    struct con_slice slice = { 0 };
-    SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
+    struct con_slice slice = con_inquest_in_hand(&runner->inquest);
     int64_t took_us = sl_clock_mono_us() - runner->started_us;
     sl_series_observe_us(runner->apply_seconds, took_us);
     sl_debug(runner->opts.log, "consumer.applied", "committed",
@@ -462,13 +397,7 @@ static void pass(struct con_runner *runner)
             runner->events[i].verdict = CON_DONE;
         }
     }
-    con_bisect_passed(&runner->bisect);
-    runner->passes++;
-    runner->tries = 0;
-    runner->fruitless = 0;
-    if (slice.count == runner->count) {
-        runner->holds = 0;
-    }
+    con_inquest_passed(&runner->inquest);
     sl_backoff_reset(&runner->backoff);
     runner->is_holding = false;
     runner->opts.on_progress(runner->opts.arg);
@@ -477,62 +406,30 @@ static void pass(struct con_runner *runner)
 /* True: go on at once. False: a wait is armed, or the link coming up will go on. */
 static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error)
 {
-    struct con_slice slice = { 0 };
-    SL_ASSERT(con_bisect_next(&runner->bisect, &slice));
-    size_t last = slice.first;
-    size_t events = count_open(runner, slice, &last);
-    struct con_delivery *only = events == 1 ? runner->deliveries[last] : NULL;
-    bool is_reachable = sl_pg_link_is_up(runner->opts.pg);
-    const struct con_failure failure = {
-        .code = error->err.code,
-        .sqlstate = error->sqlstate,
-        .tries = runner->tries,
-        .events = events,
-        .is_reachable = is_reachable,
-        .holds = runner->holds,
-        .fruitless = runner->fruitless,
-        .strikes = only == NULL ? 0 : only->strikes,
-        .has_neighbour_passed = only != NULL && runner->passes > only->first_strike,
-    };
-    bool is_systemic = sl_err_fault(&error->err) == SL_FAULT_TRANSIENT;
-    enum con_next next = con_retry_decide(&failure);
-    if (next == CON_NEXT_AGAIN) {
-        wait_for_others(runner, events, error);
+    struct con_slice slice = con_inquest_in_hand(&runner->inquest);
+    struct con_event *example = NULL;
+    switch (con_inquest_failed(&runner->inquest, error, sl_pg_link_is_up(runner->opts.pg),
+                               &runner->arena, &example)) {
+    case CON_FINDING_LEAD:
+        if (slice.count == runner->count && slice.count > 1) { /* said once a batch */
+            sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
+                       "the batch failed because of what is in it, looking for the guilty event",
+                       &error->err, sl_str("subsystem", runner->opts.subsystem),
+                       sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
+        }
+        return true;
+    case CON_FINDING_OTHERS:
+        wait_for_others(runner, slice.count, error);
+        return false;
+    case CON_FINDING_MASS:
+        hold_all(runner, example);
+        return false;
+    case CON_FINDING_HOLD:
+        hand_out_blamed(runner);
+        hold(runner, error);
         return false;
     }
-    runner->tries = 0;
-    runner->fruitless += is_systemic ? 1 : 0;
-    if (only != NULL && is_systemic && is_reachable) {
-        strike(runner, only);
-    }
-    if (next == CON_NEXT_BISECT) {
-        if (only != NULL) {
-            return blame(runner, slice, last, error);
-        }
-        look_closer(runner, slice, error);
-        return true;
-    }
-    if (next == CON_NEXT_PUT_OFF && con_bisect_put_off(&runner->bisect)) {
-        return true;
-    }
-    runner->holds += is_systemic && is_reachable ? 1 : 0;
-    hand_out_blamed(runner);
-    hold(runner, error);
     return false;
-}
-
-/* Those of the slice that a transaction applies. */
-static size_t count_open(const struct con_runner *runner, struct con_slice slice, size_t *out_last)
-{
-    size_t count = 0;
-    for (size_t i = slice.first; i < slice.first + slice.count; i++) {
-        enum con_verdict verdict = runner->events[i].verdict;
-        if (verdict == CON_PENDING || verdict == CON_IGNORED) {
-            count++;
-            *out_last = i;
-        }
-    }
-    return count;
 }
 
 static void wait_for_others(struct con_runner *runner, size_t events,
@@ -541,75 +438,17 @@ static void wait_for_others(struct con_runner *runner, size_t events,
     uint64_t random = 0;
     bool is_random = sl_random_bytes(&random, sizeof random);
     int64_t wait_ms = con_retry_wait_ms(is_random ? random : runner->backoff.rng);
-    runner->tries++;
     sl_log_err(runner->opts.log, SL_INFO, "consumer.retry",
                "others were in the way, trying the batch again", &error->err,
                sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
-               sl_int("events", (int64_t)events), sl_int("attempt", runner->tries),
+               sl_int("events", (int64_t)events), sl_int("attempt", runner->inquest.tries),
                sl_int("wait_ms", wait_ms));
     sl_timer_arm(runner->timer, wait_ms);
 }
 
-/* The guilty one is among several: first the one that the server points at, else halves. */
-static void look_closer(struct con_runner *runner, struct con_slice slice,
-                        const struct con_handler_error *error)
-{
-    size_t suspect = 0;
-    if (slice.count == runner->count) { /* said once a batch */
-        sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
-                   "the batch failed because of what is in it, looking for the guilty event",
-                   &error->err, sl_str("subsystem", runner->opts.subsystem),
-                   sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
-    }
-    if (con_culprit_find(error->detail, runner->events, slice, &suspect)) {
-        con_bisect_suspect(&runner->bisect, suspect);
-    } else {
-        (void)con_bisect_failed(&runner->bisect); /* several: it is cut */
-    }
-}
-
-/* False: the whole batch is held. */
-static bool blame(struct con_runner *runner, struct con_slice slice, size_t index,
-                  const struct con_handler_error *error)
-{
-    struct con_event *event = &runner->events[index];
-    struct sl_span code = sl_arena_copy(&runner->arena, sl_span_of(error->sqlstate));
-    event->was = event->verdict;
-    event->verdict = CON_BLAMED;
-    event->why = error->err;
-    event->code = code.data == NULL ? "" : code.data;
-    if (slice.count > 1) { /* the others of it are done */
-        con_bisect_suspect(&runner->bisect, index);
-    }
-    (void)con_bisect_failed(&runner->bisect); /* it is alone: it leaves the search */
-    if (is_mass_failure(runner, event)) {
-        hold_all(runner, event);
-        return false;
-    }
-    return true;
-}
-
-/* What may heal when others have passed is held a few times only, since those may be behind it in the queue. */
-static bool is_mass_failure(struct con_runner *runner, const struct con_event *event)
-{
-    bool is_item =
-        event->why.code == SL_E_PG_ITEM || sl_err_fault(&event->why) == SL_FAULT_TRANSIENT;
-    char fingerprint[CON_FINGERPRINT_BYTES];
-    con_fingerprint(sl_span_of(is_item ? "item" : "permanent"), sl_span_of(event->code),
-                    event->envelope.type, sl_span_of(event->why.text), fingerprint);
-    bool is_mass = con_tally_add(&runner->tally, fingerprint, is_item);
-    if (is_mass && is_item && runner->mass_holds >= MASS_HOLDS_MAX) {
-        runner->is_mending = false;
-        return false;
-    }
-    return is_mass;
-}
-
 static void hold_all(struct con_runner *runner, const struct con_event *example)
 {
-    size_t failed = forgive(runner);
-    runner->is_mending = true;
-    runner->mass_holds++;
+    size_t failed = con_inquest_forgive(&runner->inquest);
     sl_log_err(
         runner->opts.log, SL_ERROR, "consumer.mass_failure",
         "so many events of this batch fail alike that the fault is not theirs; nothing is given up, trying the batch again",
@@ -620,13 +459,6 @@ static void hold_all(struct con_runner *runner, const struct con_event *example)
         sl_metrics_series(runner->opts.metrics, SL_M_MASS_FAILURES, runner->opts.subsystem, NULL),
         1);
     wait_held(runner);
-}
-
-static void strike(const struct con_runner *runner, struct con_delivery *delivery)
-{
-    if (delivery->strikes++ == 0) {
-        delivery->first_strike = runner->passes;
-    }
 }
 
 /* While the link is down its coming up ends the wait (con_runner_pg_up), and the link's own line has said why. */
@@ -659,15 +491,13 @@ static int64_t wait_held(struct con_runner *runner)
     } else {
         sl_timer_disarm(runner->timer);
     }
-    runner->tries = 0;
-    runner->fruitless = 0;
+    con_inquest_held(&runner->inquest);
     runner->is_holding = true;
     if (runner->opts.on_paused != NULL) {
         runner->opts.on_paused(runner->opts.arg);
     }
     runner->is_held = true;
     runner->must_prepare = true;
-    begin_search(runner);
     return wait_ms;
 }
 
@@ -676,7 +506,8 @@ static bool is_to_regroup(const struct con_runner *runner)
 {
     bool is_acting = runner->opts.handler->type->prepare != NULL;
     bool has_room = runner->count < runner->opts.batch_max;
-    return runner->is_held && runner->holds > 0 && has_room && !is_acting && !runner->is_stopping;
+    return runner->is_held && runner->inquest.holds > 0 && has_room && !is_acting &&
+           !runner->is_stopping;
 }
 
 /* What was held goes back among the waiting, so that the next batch may have those that arrived meanwhile: company tells who is at fault. */
