@@ -310,7 +310,7 @@ static void on_paused(void *arg)
 static void on_resumed(void *arg)
 {
     const struct con_desk *desk = arg;
-    con_flight_begin(desk->opts.flight, desk->running, desk->running_count);
+    con_flight_resume(desk->opts.flight);
 }
 
 static void on_finished(void *arg)

@@ -33,6 +33,7 @@ struct con_flight {
     struct file *file;
     int fd;
     size_t isolate_left;
+    size_t paused_count;
 };
 
 static bool map(struct con_flight *flight, const char *path, struct sl_err *err);
@@ -145,8 +146,17 @@ void con_flight_begin(struct con_flight *flight, struct con_delivery *const *del
 
 void con_flight_pause(struct con_flight *flight)
 {
-    if (flight != NULL) {
+    if (flight != NULL && flight->file->count > 0) {
+        flight->paused_count = flight->file->count;
         __atomic_store_n(&flight->file->count, 0, __ATOMIC_RELEASE);
+    }
+}
+
+/* By the keys that are in the file still: the deliveries of those that were settled meanwhile are gone. */
+void con_flight_resume(struct con_flight *flight)
+{
+    if (flight != NULL) {
+        __atomic_store_n(&flight->file->count, flight->paused_count, __ATOMIC_RELEASE);
     }
 }
 

@@ -30,8 +30,9 @@ uint64_t con_flight_key(struct sl_span message_id, struct sl_span bytes);
 /* These are looked into from now on. */
 void con_flight_begin(struct con_flight *flight, struct con_delivery *const *deliveries,
                       size_t count);
-/* They are held for now. */
+/* They are held for now; and they are looked into again, as far as they are not settled. */
 void con_flight_pause(struct con_flight *flight);
+void con_flight_resume(struct con_flight *flight);
 /* Nobody looks into them any more. They are cleared of suspicion. */
 void con_flight_end(struct con_flight *flight);
 

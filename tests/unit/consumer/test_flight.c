@@ -124,6 +124,28 @@ CLAIM(flight__a_kill_while_the_database_is_awaited_is_nobodys_fault)
     remove_dir();
 }
 
+/* The deliveries themselves may be gone by then. */
+CLAIM(flight__what_is_looked_into_again_after_a_pause_is_in_hand_again)
+{
+    make();
+    pid_t child = fork();
+    if (child == 0) {
+        struct con_flight *flight = open_one();
+        con_flight_begin(flight, list, 3);
+        con_flight_pause(flight);
+        con_flight_pause(flight);
+        memset(deliveries, 0xff, sizeof deliveries);
+        con_flight_resume(flight);
+        _exit(1);
+    }
+    int status = 0;
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    struct con_flight *flight = open_one();
+    CU_ASSERT_EQUAL(con_flight_suspects(flight), 3);
+    con_flight_free(flight);
+    remove_dir();
+}
+
 CLAIM(flight__isolation_ends_when_the_suspects_went_elsewhere)
 {
     make();
