@@ -9,6 +9,8 @@
 #include "ops/dev.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
+#include "ops/journal.h"
+#include "ops/journal_replay.h"
 #include "ops/log_level.h"
 #include "ops/manual.h"
 #include "ops/migrate.h"
@@ -219,6 +221,26 @@ static const struct ops_command commands[] = {
       .usage = ops_ingest_status_usage,
       .example = "sluice ingest status\nsluice ingest status -o json",
       .run = ops_ingest_status },
+    { .name = "journal status",
+      .purpose = "what the publisher keeps for a broker that is away; changes nothing",
+      .usage = ops_journal_status_usage,
+      .example = "sluice journal status\nsluice journal status -o json",
+      .run = ops_journal_status },
+    { .name = "journal list",
+      .purpose = "the events that wait in the journal, without their bodies",
+      .usage = ops_journal_list_usage,
+      .example = "sluice journal list --limit 20\nsluice journal list --poison",
+      .run = ops_journal_list },
+    { .name = "journal replay",
+      .purpose = "publish what the journal holds now; without --yes only the plan",
+      .usage = ops_journal_replay_usage,
+      .example = "sluice journal replay\nsluice journal replay --yes --rate 200",
+      .run = ops_journal_replay },
+    { .name = "journal verify",
+      .purpose = "prove every record of the journal, and name what is damaged or missing",
+      .usage = ops_journal_verify_usage,
+      .example = "sluice journal verify",
+      .run = ops_journal_verify },
     { .name = "log show",
       .purpose = "the log levels of the running publisher",
       .usage = ops_log_show_usage,

@@ -6,20 +6,22 @@
 
 #include "shared/clock.h"
 
-#define ANSWER_DEFAULT 503
-#define BY_OPERATOR    "an operator"
+#define ANSWER_DEFAULT  503
+#define REPLAY_RATE_MAX 100000 /* that of SLUICE_REPLAY_RATE */
+#define BY_OPERATOR     "an operator"
 
 static bool status(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool pause_source(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool resume_source(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool log_level(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool degraded_log_level(void *arg, const struct sl_control_call *call, struct sl_err *err);
+static bool journal_replay(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool take_source(const struct pub_control *control, const struct sl_control_call *call,
                         const char **out_source, struct sl_err *err);
 static bool take_level(const struct sl_control_call *call, enum sl_level *out_level,
                        struct sl_err *err);
 static void put_broker(const struct pub_control_view *view, struct sl_json_writer *json);
-static void put_journal(const struct sl_journal_stats *journal, struct sl_json_writer *json);
+static void put_journal(const struct pub_control_view *view, struct sl_json_writer *json);
 static void put_sources(const struct pub_control *control, struct sl_json_writer *json);
 static void put_pauses(const struct pub_control *control, struct sl_json_writer *json);
 static void put_levels(const struct pub_control *control, struct sl_json_writer *json);
@@ -27,6 +29,7 @@ static void put_time(struct sl_json_writer *json, const char *key, int64_t wall_
 
 static const char *const pause_members[] = { "source", "answer", "for_ms", NULL };
 static const char *const resume_members[] = { "source", NULL };
+static const char *const replay_members[] = { "rate", NULL };
 static const char *const level_members[] = { "level", NULL };
 
 static const struct sl_control_command commands[] = {
@@ -35,6 +38,7 @@ static const struct sl_control_command commands[] = {
     { "resume", resume_members, resume_source },
     { "log-level", level_members, log_level },
     { "degraded-log-level", level_members, degraded_log_level },
+    { "journal-replay", replay_members, journal_replay },
 };
 
 const struct sl_control_command *pub_control_commands(size_t *out_count)
@@ -58,7 +62,7 @@ static bool status(void *arg, const struct sl_control_call *call, struct sl_err 
     sl_json_put_bool(json, "draining", view.is_draining);
     sl_json_put_int(json, "inflight", (int64_t)view.waiting);
     put_broker(&view, json);
-    put_journal(&view.journal, json);
+    put_journal(&view, json);
     sl_json_put_int(json, "sentry_pending", (int64_t)view.sentry_pending);
     put_sources(control, json);
     put_pauses(control, json);
@@ -89,8 +93,9 @@ static void put_time(struct sl_json_writer *json, const char *key, int64_t wall_
 }
 
 /* A journal always has a quota. */
-static void put_journal(const struct sl_journal_stats *journal, struct sl_json_writer *json)
+static void put_journal(const struct pub_control_view *view, struct sl_json_writer *json)
 {
+    const struct sl_journal_stats *journal = &view->journal;
     if (journal->quota_bytes == 0) {
         sl_json_put_null(json, "journal");
         return;
@@ -102,6 +107,7 @@ static void put_journal(const struct sl_journal_stats *journal, struct sl_json_w
     sl_json_put_int(json, "bytes", (int64_t)journal->bytes);
     sl_json_put_int(json, "quota_bytes", (int64_t)journal->quota_bytes);
     put_time(json, "oldest", (int64_t)(journal->oldest_ns / 1000));
+    sl_json_put_int(json, "replay_rate", view->replay_rate);
     sl_json_object_end(json);
 }
 
@@ -221,6 +227,21 @@ static bool degraded_log_level(void *arg, const struct sl_control_call *call, st
     }
     pub_levels_set_degraded(control->levels, level, BY_OPERATOR);
     put_levels(control, call->answer);
+    return true;
+}
+
+static bool journal_replay(void *arg, const struct sl_control_call *call, struct sl_err *err)
+{
+    const struct pub_control *control = arg;
+    struct pub_control_view view = { 0 };
+    int64_t rate = 0;
+    if (!sl_control_int(call, "rate", 1, REPLAY_RATE_MAX, &rate, err) ||
+        !control->replay(control->arg, rate, err)) {
+        return false;
+    }
+    control->look(control->arg, &view);
+    put_broker(&view, call->answer);
+    put_journal(&view, call->answer);
     return true;
 }
 

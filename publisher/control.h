@@ -6,6 +6,7 @@
  *     resume {source|null}
  *     log-level {level}                           until the next reload
  *     degraded-log-level {level}                  until the next reload
+ *     journal-replay {rate}                       publish what is journaled now; rate until the next restart
  *
  * Works with broker and database both down.
  * Threads: belongs to its loop.
@@ -31,6 +32,7 @@ struct pub_control_view {
     bool is_draining;
     uint64_t sentry_pending;
     struct sl_journal_stats journal; /* zeroed without one */
+    int64_t replay_rate;             /* events a second at most */
 };
 
 struct pub_control {
@@ -39,6 +41,8 @@ struct pub_control {
     const struct pub_sources *sources;
     const char *service;
     void (*look)(void *arg, struct pub_control_view *out_view);
+    /* rate 0: as before */
+    bool (*replay)(void *arg, int64_t rate, struct sl_err *err);
     void *arg;
     int64_t started_ms; /* monotonic */
 };

@@ -306,6 +306,8 @@ void pub_intake_take_batch(struct pub_intake *intake, const struct pub_source *s
 {
     for (size_t i = 0; i < batch->production.count; i++) {
         struct pub_waiter waiter = { .batch = batch, .place = i };
+        sl_series_add(
+            sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_TAKEN, source->name, NULL), 1);
         if (batch->production.items[i].fault != NULL) {
             pub_outcome_count(intake->opts.metrics, source->name, PUB_MALFORMED);
         } else if (!take(intake, source, waiter)) {
@@ -616,6 +618,7 @@ void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *o
     };
     if (intake->stores.journal != NULL) {
         sl_journal_read_stats(intake->stores.journal, &out_state->journal);
+        out_state->replay_rate = pub_replay_rate(intake->replay);
     }
 }
 
@@ -644,4 +647,17 @@ bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url
                               struct sl_err *err)
 {
     return pub_broker_change(intake->broker, url, err);
+}
+
+bool pub_intake_replay(struct pub_intake *intake, int64_t rate, struct sl_err *err)
+{
+    if (intake->replay == NULL) {
+        return sl_fail(err, SL_E_JOURNAL_FAILED,
+                       "this publisher has no journal; journal.unavailable in its log says why");
+    }
+    if (rate > 0) {
+        pub_replay_set_rate(intake->replay, rate);
+    }
+    pub_replay_wake(intake->replay);
+    return true;
 }

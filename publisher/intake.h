@@ -65,11 +65,15 @@ struct pub_intake_state {
     int64_t away_since_us;           /* wall clock; 0: the broker takes publishes */
     size_t waiting;                  /* requests not answered */
     struct sl_journal_stats journal; /* zeroed without one */
+    int64_t replay_rate;             /* events a second at most; 0 without a journal */
 };
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state);
 /* Goes over to another broker without a gap (publisher/broker.h). Takes over what *url owns; on failure nothing has happened. */
 bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,
                               struct sl_err *err) SL_MUST;
+/* Replays what the journal holds now rather than later; rate: at most so many a second from now on, 0: as before. SL_E_JOURNAL_FAILED without a journal. */
+bool pub_intake_replay(struct pub_intake *intake, int64_t rate, struct sl_err *err) SL_MUST;
+
 SL_DEFINE_AUTO(struct pub_intake *, pub_intake_free)
 
 #endif

@@ -69,6 +69,7 @@ static bool open_intake(struct app *app, struct sl_err *err);
 static bool open_servers(struct app *app, struct sl_err *err);
 static bool open_control(struct app *app, struct sl_err *err);
 static void look_for_control(void *arg, struct pub_control_view *out_view);
+static bool replay_for_control(void *arg, int64_t rate, struct sl_err *err);
 static bool serve(struct app *app, struct sl_err *err);
 static void tell_unsent(struct app *app);
 static void on_stop_signal(int signal_number, void *arg);
@@ -306,6 +307,7 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .events = &app->events,
         .has_billing = app->config.flag_billing,
         .health = &app->health,
+        .metrics = app->metrics,
     };
     return pub_doors_open(&app->doors,
                           &(struct pub_doors_opts){
@@ -341,6 +343,7 @@ static bool open_control(struct app *app, struct sl_err *err)
         .sources = &app->sources,
         .service = app->service,
         .look = look_for_control,
+        .replay = replay_for_control,
         .arg = app,
         .started_ms = sl_clock_mono_ms(),
     };
@@ -376,7 +379,14 @@ static void look_for_control(void *arg, struct pub_control_view *out_view)
         .is_draining = app->is_draining,
         .sentry_pending = sl_sentry_pending(app->sentry),
         .journal = state.journal,
+        .replay_rate = state.replay_rate,
     };
+}
+
+static bool replay_for_control(void *arg, int64_t rate, struct sl_err *err)
+{
+    const struct app *app = arg;
+    return pub_intake_replay(app->intake, rate, err);
 }
 
 static bool serve(struct app *app, struct sl_err *err)

@@ -38,6 +38,9 @@ struct pub_replay *pub_replay_new(const struct pub_replay_opts *opts, struct sl_
 void pub_replay_free(struct pub_replay *replay);
 /* The link may have been opened after the replay; borrowed. */
 void pub_replay_set_link(struct pub_replay *replay, struct sl_amqp_link *link);
+/* At most so many events a second from now on. */
+void pub_replay_set_rate(struct pub_replay *replay, int64_t rate);
+int64_t pub_replay_rate(const struct pub_replay *replay);
 /* The broker takes publishes, or the journal has something new. */
 void pub_replay_wake(struct pub_replay *replay);
 /* A publish of ours has ended. */

@@ -1,5 +1,6 @@
 #include "publisher/routes.h"
 
+#include "publisher/outcome.h"
 #include "publisher/refuse.h"
 
 #define WEBHOOKS_PREFIX "/webhooks/"
@@ -39,10 +40,12 @@ static void take_webhook(struct pub_routes *routes, struct pub_source *source,
         pub_refuse(request, PUB_BAD_METHOD);
         return;
     }
+    sl_series_add(sl_metrics_series(routes->metrics, SL_M_EVENTS_TAKEN, source->name, NULL), 1);
     if (pub_gate_refuse(routes->gate, source->name, request, &status)) {
         return;
     }
     if (!head->has_length && !head->is_chunked) {
+        pub_outcome_count(routes->metrics, source->name, PUB_LENGTH_MISSING);
         pub_refuse(request, PUB_LENGTH_MISSING);
         return;
     }

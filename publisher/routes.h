@@ -25,6 +25,7 @@ struct pub_routes {
     struct pub_events_api *events;
     bool has_billing; /* else its routes answer 503 */
     const struct sl_health *health;
+    struct sl_metrics *metrics;
 };
 
 /* An on_request of the public server; arg is a struct pub_routes *. */

@@ -19,6 +19,7 @@ struct world {
     struct sl_control_desk desk;
     struct sl_buf answer;
     struct pub_control_view view;
+    unsigned replays;
     char path[64];
 };
 
@@ -26,6 +27,17 @@ static void look(void *arg, struct pub_control_view *out_view)
 {
     const struct world *world = arg;
     *out_view = world->view;
+}
+
+static bool replay(void *arg, int64_t rate, struct sl_err *err)
+{
+    struct world *world = arg;
+    world->replays++;
+    if (world->view.journal.quota_bytes == 0) {
+        return sl_fail(err, SL_E_JOURNAL_FAILED, "no journal");
+    }
+    world->view.replay_rate = rate > 0 ? rate : world->view.replay_rate;
+    return true;
 }
 
 static void open_world(struct world *world)
@@ -51,6 +63,7 @@ static void open_world(struct world *world)
         .sources = &world->sources,
         .service = "billing-in",
         .look = look,
+        .replay = replay,
         .arg = world,
     };
     const struct sl_control_command *commands = pub_control_commands(&count);
@@ -184,6 +197,7 @@ CLAIM(control__status_says_it_all)
         .away_since_us = 1000000,
         .waiting = 3,
         .sentry_pending = 9,
+        .replay_rate = 500,
         .journal = { .is_durable = true,
                      .pending = 5,
                      .quota_bytes = 100,
@@ -197,7 +211,7 @@ CLAIM(control__status_says_it_all)
         "\"degraded\":true,\"degraded_since\":\"1970-01-01T00:00:01.000000Z\"",
         "\"broker\":{\"state\":\"waiting\",\"changing\":false}",
         "\"journal\":{\"state\":\"ok\",\"durable\":true,\"events\":5,",
-        "\"oldest\":\"1970-01-01T00:00:02.000000Z\"}",
+        "\"oldest\":\"1970-01-01T00:00:02.000000Z\",\"replay_rate\":500}",
         "\"sentry_pending\":9",
         "\"sources\":[\"stripe\",\"internal\"],\"paused\":[]",
     };
@@ -208,5 +222,26 @@ CLAIM(control__status_says_it_all)
     said = ask(&world, "{\"command\":\"status\"}");
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"degraded\":false,\"degraded_since\":null"));
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"journal\":null"));
+    close_world(&world, logged, sizeof logged);
+}
+
+CLAIM(control__a_replay_is_begun_and_its_rate_is_set_only_when_one_is_named)
+{
+    struct world world;
+    static char logged[16384];
+    open_world(&world);
+    world.view = (struct pub_control_view){ .outage = PUB_OUTAGE_UP, .replay_rate = 500 };
+    const char *said = ask(&world, "{\"command\":\"journal-replay\"}");
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"error\":\"no journal\""));
+    world.view.journal.quota_bytes = 100;
+    said = ask(&world, "{\"command\":\"journal-replay\"}");
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"replay_rate\":500}"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"state\":\"up\""));
+    said = ask(&world, "{\"command\":\"journal-replay\",\"rate\":77}");
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"replay_rate\":77}"));
+    CU_ASSERT_EQUAL(world.replays, 3);
+    said = ask(&world, "{\"command\":\"journal-replay\",\"rate\":0}");
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"ok\":false"));
+    CU_ASSERT_EQUAL(world.replays, 3);
     close_world(&world, logged, sizeof logged);
 }
