@@ -20,7 +20,7 @@ void pub_events_api_take(struct pub_events_api *api, struct sl_http_request *req
     const char *why = admit(api, head, &caller, &status);
     sl_series_add(sl_metrics_series(api->metrics, SL_M_API_CALLS, ROUTE, caller), 1);
     if (why != NULL) {
-        pub_problem_reply(request, status, why);
+        pub_problem_reply(request, status, why, status == 405 ? "POST" : NULL);
         return;
     }
     if (!pub_gate_refuse(api->gate, SL_SOURCE_INTERNAL, request, &status)) {
@@ -84,7 +84,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
     struct sl_err err = { 0 };
     struct pub_batch *batch = pub_batch_new(request, &err);
     if (batch == NULL) {
-        pub_problem_reply(request, 503, "no memory");
+        pub_problem_reply(request, 503, "no memory", NULL);
         return;
     }
     batch->on_answered = on_answered;
@@ -98,7 +98,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
     const char *why = pub_production_read(&opts, sl_http_request_body(request), &batch->production);
     if (why != NULL || !pub_batch_begin(batch, &err)) {
         pub_batch_free(batch);
-        pub_problem_reply(request, why != NULL ? 400 : 503, why != NULL ? why : "no memory");
+        pub_problem_reply(request, why != NULL ? 400 : 503, why != NULL ? why : "no memory", NULL);
         return;
     }
     api->batches++;

@@ -43,6 +43,8 @@ struct app {
     struct pub_guard guard;
     struct sl_json_parser *parser;
     struct pub_events_api events;
+    struct pub_reader *reader; /* NULL: no database is configured */
+    struct pub_billing_api billing;
     struct sl_health health;         /* public port: without metrics */
     struct sl_health private_health; /* metrics port */
     struct pub_routes routes;
@@ -66,6 +68,7 @@ static bool open_loop(struct app *app, struct sl_err *err);
 static bool open_sentry(struct app *app, struct sl_err *err);
 static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending);
 static bool open_intake(struct app *app, struct sl_err *err);
+static bool open_reader(struct app *app, struct sl_err *err);
 static bool open_servers(struct app *app, struct sl_err *err);
 static bool open_control(struct app *app, struct sl_err *err);
 static void look_for_control(void *arg, struct pub_control_view *out_view);
@@ -127,15 +130,17 @@ static bool run(struct sl_err *err)
            && open_loop(&app, err)                    /* signals become events of the loop */
            && open_sentry(&app, err)                  /* when there is a DSN */
            && open_intake(&app, err)                  /* starts connecting to the broker */
-           && open_servers(&app, err)                 /* from here on requests come in */
-           && open_control(&app, err)                 /* or a warning, and on without */
-           && serve(&app, err);                       /* until SIGTERM, then drain */
+           && open_reader(&app, err)  /* for the read API, when there is a database */
+           && open_servers(&app, err) /* from here on requests come in */
+           && open_control(&app, err) /* or a warning, and on without */
+           && serve(&app, err);       /* until SIGTERM, then drain */
 }
 
 static void app_done(struct app *app)
 {
     sl_control_free(app->control);
     pub_doors_done(&app->doors);
+    pub_reader_free(app->reader);
     pub_intake_free(app->intake);
     sl_json_parser_free(app->parser);
     pub_flood_free(app->flood);
@@ -265,6 +270,24 @@ static bool open_intake(struct app *app, struct sl_err *err)
     return app->intake != NULL;
 }
 
+static bool open_reader(struct app *app, struct sl_err *err)
+{
+    if (app->config.database_url == NULL || !app->config.flag_billing) {
+        return true;
+    }
+    app->reader = pub_reader_new(
+        &(struct pub_reader_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .metrics = app->metrics,
+            .database_url = app->config.database_url,
+            .application_name = app->service,
+            .links = (size_t)app->config.pg_pool_max,
+        },
+        err);
+    return app->reader != NULL;
+}
+
 static bool open_servers(struct app *app, struct sl_err *err)
 {
     app->gate = pub_gate_new(app->loop, app->log, app->metrics, err);
@@ -293,6 +316,11 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .parser = app->parser,
         .is_draining = &app->is_draining,
     };
+    app->billing = (struct pub_billing_api){
+        .tokens = &app->config.tokens,
+        .reader = app->reader,
+        .metrics = app->metrics,
+    };
     app->health = (struct sl_health){
         .service = app->service, .version = SLUICE_VERSION, .look = look, .arg = app
     };
@@ -305,6 +333,7 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .reception = &app->reception,
         .guard = &app->guard,
         .events = &app->events,
+        .billing = &app->billing,
         .has_billing = app->config.flag_billing,
         .health = &app->health,
         .metrics = app->metrics,

@@ -17,7 +17,8 @@ void pub_problem_body(int status, const char *detail, struct sl_buf *out)
     sl_json_object_end(&json);
 }
 
-void pub_problem_reply(struct sl_http_request *request, int status, const char *detail)
+void pub_problem_reply(struct sl_http_request *request, int status, const char *detail,
+                       const char *allow)
 {
     SL_DONE(sl_buf_done) struct sl_buf body = { 0 };
     sl_buf_init(&body, BODY_BYTES_MAX);
@@ -26,7 +27,7 @@ void pub_problem_reply(struct sl_http_request *request, int status, const char *
                                .status = status,
                                .content_type = PUB_PROBLEM_TYPE,
                                .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
-                               .allow = status == 405 ? "POST" : NULL,
+                               .allow = allow,
                                .authenticate = status == 401 ? "Bearer" : NULL,
                                .body = sl_buf_span(&body),
                            });

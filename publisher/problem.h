@@ -13,7 +13,8 @@
 #define PUB_PROBLEM_TYPE "application/problem+json"
 
 void pub_problem_body(int status, const char *detail, struct sl_buf *out);
-/* Ends the request. */
-void pub_problem_reply(struct sl_http_request *request, int status, const char *detail);
+/* Ends the request. allow: the methods there are, for 405; else NULL. */
+void pub_problem_reply(struct sl_http_request *request, int status, const char *detail,
+                       const char *allow);
 
 #endif

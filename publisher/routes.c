@@ -4,8 +4,7 @@
 #include "publisher/refuse.h"
 
 #define WEBHOOKS_PREFIX "/webhooks/"
-#define BILLING_PREFIX  "/api/v1/billing/"
-#define BILLING_ALIAS   BILLING_PREFIX "webhook"
+#define BILLING_ALIAS   PUB_BILLING_PREFIX "webhook"
 
 static struct pub_source *find_source(const struct pub_routes *routes, struct sl_span path);
 static void take_webhook(struct pub_routes *routes, struct pub_source *source,
@@ -24,8 +23,12 @@ void pub_routes_on_request(struct sl_http_request *request, void *arg)
         take_webhook(routes, source, client, request);
     } else if (sl_span_is(path, PUB_EVENTS_PATH)) {
         pub_events_api_take(routes->events, request);
-    } else if (sl_span_starts_with(path, BILLING_PREFIX) && !routes->has_billing) {
-        pub_refuse(request, PUB_DISABLED);
+    } else if (sl_span_starts_with(path, PUB_BILLING_PREFIX)) {
+        if (routes->has_billing) {
+            pub_billing_api_take(routes->billing, request);
+        } else {
+            pub_refuse(request, PUB_DISABLED);
+        }
     } else if (!sl_health_answer(routes->health, request)) {
         pub_refuse(request, PUB_NOT_FOUND);
     }

@@ -299,6 +299,7 @@ static void send_answer(struct sl_http_conn *conn, const struct sl_http_reply *r
         .retry_after_s = reply->retry_after_s,
         .allow = reply->allow,
         .authenticate = reply->authenticate,
+        .etag = reply->etag,
         .date = sl_http_server_date(conn->server),
         .connection = connection,
     };

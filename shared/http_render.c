@@ -6,7 +6,8 @@
 
 #include "shared/scope.h"
 
-#define STATUS_NO_CONTENT 204
+#define STATUS_NO_CONTENT   204
+#define STATUS_NOT_MODIFIED 304
 
 struct writer {
     char *out;
@@ -26,7 +27,7 @@ size_t sl_http_render_head(const struct sl_http_answer_head *head,
     put(&writer, sl_http_status_text(head->status));
     put(&writer, "\r\nDate: ");
     put(&writer, head->date);
-    if (head->status != STATUS_NO_CONTENT) {
+    if (head->status != STATUS_NO_CONTENT && head->status != STATUS_NOT_MODIFIED) {
         put(&writer, "\r\nContent-Type: ");
         put(&writer, head->content_type);
         put(&writer, "\r\nContent-Length: ");
@@ -43,6 +44,10 @@ size_t sl_http_render_head(const struct sl_http_answer_head *head,
     if (head->authenticate != NULL) {
         put(&writer, "\r\nWWW-Authenticate: ");
         put(&writer, head->authenticate);
+    }
+    if (head->etag != NULL) {
+        put(&writer, "\r\nETag: ");
+        put(&writer, head->etag);
     }
     if (head->connection != SL_HTTP_UNSAID) {
         put(&writer, "\r\nConnection: ");

@@ -24,11 +24,12 @@ struct sl_http_answer_head {
     unsigned retry_after_s;   /* 0: none */
     const char *allow;        /* NULL: none */
     const char *authenticate; /* NULL: none */
+    const char *etag;         /* NULL: none */
     const char *date;
     enum sl_http_connection connection;
 };
 
-/* Returns the bytes written; no NUL behind them. A 204 carries no Content-Type and no Content-Length. */
+/* Returns the bytes written; no NUL behind them. A 204 or 304 carries no Content-Type and no Content-Length. */
 size_t sl_http_render_head(const struct sl_http_answer_head *head,
                            char out_bytes[SL_HTTP_ANSWER_HEAD_BYTES_MAX]);
 

@@ -101,6 +101,7 @@ struct sl_http_reply {
     unsigned retry_after_s;   /* 0: no Retry-After */
     const char *allow;        /* Allow, for 405; NULL: none */
     const char *authenticate; /* WWW-Authenticate, for 401; NULL: none */
+    const char *etag;         /* ETag, with its quotes; NULL: none */
     bool close;               /* close the connection after this answer */
 };
 /* Ends the request. */
