@@ -159,6 +159,11 @@ static void say_why(const struct drain *drain, char out_line[LINE_BYTES])
                  drain->subsystem);
     } else if (facts->consumers == 0) {
         snprintf(when, sizeof when, "not draining: nobody consumes it");
+    } else if (facts->waiting == 0 && facts->unacked == 0 && facts->first > 0 &&
+               facts->first == facts->delayed) {
+        snprintf(when, sizeof when,
+                 "all that is left waits for its first try, at most %" PRId64 " s",
+                 facts->first_wait_s);
     } else if (outlook.verdict == OPS_PACE_NOT_DRAINING) {
         snprintf(when, sizeof when,
                  "not draining: as much comes in as goes out, or nothing goes out");

@@ -1,5 +1,6 @@
 #include "ops/queue_look.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@ static void ask_broker(struct ops_queue_eyes *eyes, const struct ops_address *ad
                        struct ops_queue_look *look);
 static bool count_queue(struct ops_broker *broker, const char *name, int64_t *out_waiting,
                         int64_t *out_consumers, bool *out_missing, struct sl_err *err);
+static bool count_first(struct ops_broker *broker, struct ops_queue_facts *facts,
+                        struct sl_err *err);
 static bool count_shared(struct ops_broker *broker, struct ops_queue_look *look);
 static void ask_api(struct ops_queue_eyes *eyes, const struct ops_address *address,
                     struct ops_queue_look *look);
@@ -84,6 +87,7 @@ static void begin(const struct sl_subsystems *subsystems, const char *only_name,
                 .consumers = OPS_UNKNOWN,
                 .parked = OPS_UNKNOWN,
                 .delayed = OPS_UNKNOWN,
+                .first = OPS_UNKNOWN,
                 .letters = OPS_UNKNOWN,
                 .oldest_s = OPS_UNKNOWN,
                 .settled = OPS_UNKNOWN,
@@ -113,7 +117,8 @@ static void ask_broker(struct ops_queue_eyes *eyes, const struct ops_address *ad
         snprintf(parked, sizeof parked, "%s.parked", facts->subsystem->queue);
         is_well = count_queue(eyes->broker, facts->subsystem->queue, &facts->waiting,
                               &facts->consumers, &facts->is_missing, err) &&
-                  count_queue(eyes->broker, parked, &facts->parked, NULL, &ignored, err);
+                  count_queue(eyes->broker, parked, &facts->parked, NULL, &ignored, err) &&
+                  count_first(eyes->broker, facts, err);
     }
     if (!is_well || !count_shared(eyes->broker, look)) {
         ops_broker_free(eyes->broker);
@@ -142,6 +147,29 @@ static bool count_queue(struct ops_broker *broker, const char *name, int64_t *ou
             *out_consumers = counts.consumer_count;
         }
     }
+    return true;
+}
+
+/* A queue that is not there yet holds nothing. */
+static bool count_first(struct ops_broker *broker, struct ops_queue_facts *facts,
+                        struct sl_err *err)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < facts->subsystem->delays.count; i++) {
+        int64_t wait_s = sl_subsystem_first_wait_ms(facts->subsystem, i) / 1000;
+        char name[NAME_BYTES];
+        int64_t waiting = 0;
+        bool is_missing = false;
+        snprintf(name, sizeof name, "%s.first.%" PRId64, facts->subsystem->queue, wait_s);
+        if (wait_s > 0 && !count_queue(broker, name, &waiting, NULL, &is_missing, err)) {
+            return false;
+        }
+        if (waiting > 0 && wait_s > facts->first_wait_s) {
+            facts->first_wait_s = wait_s;
+        }
+        sum += waiting;
+    }
+    facts->first = sum;
     return true;
 }
 
@@ -287,6 +315,11 @@ static void agree(struct ops_queue_look *look)
         bool is_bound = look->delayed_all != OPS_UNKNOWN;
         if (is_bound && (look->delayed_all == 0 || facts->delayed > look->delayed_all)) {
             facts->delayed = look->delayed_all;
+        }
+        if (facts->first == OPS_UNKNOWN && facts->subsystem->delays.count > 0) {
+            facts->delayed = OPS_UNKNOWN;
+        } else if (facts->delayed != OPS_UNKNOWN && facts->first != OPS_UNKNOWN) {
+            facts->delayed += facts->first;
         }
         if (facts->consumers == 0 && facts->unacked == OPS_UNKNOWN && facts->running == 0) {
             facts->unacked = 0; /* nobody there who could hold one */

@@ -21,13 +21,16 @@ struct ops_queue_facts {
     int64_t unacked;   /* in consumers' hands */
     int64_t consumers; /* as the broker counts */
     int64_t parked;    /* dead letters on their way to the table */
-    int64_t delayed;   /* waiting for their next try */
-    int64_t letters;   /* open dead letters */
-    int64_t oldest_s;  /* age of the oldest event in a consumer's hands */
-    int64_t settled;   /* by the running consumers since their start: take the difference */
-    int64_t in_milli;  /* events a second that come in, in thousandths: management interface */
-    int64_t out_milli; /* that are acknowledged */
-    int64_t running;   /* consumer processes */
+    int64_t delayed;   /* waiting for their next try, or their first one */
+    int64_t
+        first; /* of these, before the first: exact, since those queues are the subsystem's own */
+    int64_t first_wait_s; /* the longest wait among them, from their publication */
+    int64_t letters;      /* open dead letters */
+    int64_t oldest_s;     /* age of the oldest event in a consumer's hands */
+    int64_t settled;      /* by the running consumers since their start: take the difference */
+    int64_t in_milli;     /* events a second that come in, in thousandths: management interface */
+    int64_t out_milli;    /* that are acknowledged */
+    int64_t running;      /* consumer processes */
     char note[OPS_QUEUE_NOTE_BYTES]; /* what operators have set */
 };
 

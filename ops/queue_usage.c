@@ -5,8 +5,8 @@
 const char ops_queue_list_usage[] =
     "  --non-critical    only those whose sections do not say that they are critical\n"
     "  --sample D        look twice, so long apart, for rates that no management interface tells\n" ROWS_USAGE
-    "WAITING in the queue, UNACKED in consumers' hands, DELAYED until their next try; OLDEST in hand was\n"
-    "received so many seconds ago; PARKED on the way to the table, LETTERS open in it. What is not known is\n"
+    "WAITING in the queue, UNACKED in consumers' hands, DELAYED until their first or next try; OLDEST in\n"
+    "hand was received so many seconds ago; PARKED on the way to the table, LETTERS open in it. What is not known is\n"
     "unknown (null for programs). RABBITMQ_API_URL adds rates.\n";
 
 const char ops_queue_drain_usage[] =

@@ -164,12 +164,8 @@ static bool has_typed_delay(const struct sl_subsystem *subsystem)
 static void add_first_queues(struct maker *maker, const struct sl_subsystem *subsystem)
 {
     for (size_t i = 0; i < subsystem->delays.count; i++) {
-        int64_t wait_ms = subsystem->delays.items[i].wait_ms;
-        bool is_there = wait_ms == 0;
-        for (size_t before = 0; before < i; before++) {
-            is_there = is_there || subsystem->delays.items[before].wait_ms == wait_ms;
-        }
-        if (!is_there) {
+        int64_t wait_ms = sl_subsystem_first_wait_ms(subsystem, i);
+        if (wait_ms > 0) {
             add_queue(maker, arrival_queue(maker, subsystem, wait_ms), FIRST, NULL, wait_ms);
         }
     }

@@ -138,6 +138,8 @@ static inline bool sl_subsystem_says(const struct sl_subsystem *subsystem,
 const char *sl_subsystem_url_fault(struct sl_span url);
 /* Wait before the first try of an event of this type. */
 int64_t sl_subsystem_delay_ms(const struct sl_subsystem *subsystem, struct sl_span type);
+/* Of the queue where the events of delays.items[i] wait before their first try; 0: they do not, or an earlier item has the same queue. */
+int64_t sl_subsystem_first_wait_ms(const struct sl_subsystem *subsystem, size_t i);
 /* NULL when the section says nothing about this code. */
 const struct sl_subsystem_rule *sl_subsystem_rule_find(const struct sl_subsystem *subsystem,
                                                        struct sl_span code);

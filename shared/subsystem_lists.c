@@ -188,6 +188,17 @@ int64_t sl_subsystem_delay_ms(const struct sl_subsystem *subsystem, struct sl_sp
     return wait_ms;
 }
 
+int64_t sl_subsystem_first_wait_ms(const struct sl_subsystem *subsystem, size_t i)
+{
+    int64_t wait_ms = subsystem->delays.items[i].wait_ms;
+    for (size_t before = 0; before < i; before++) {
+        if (subsystem->delays.items[before].wait_ms == wait_ms) {
+            return 0;
+        }
+    }
+    return wait_ms;
+}
+
 /* errors.CODE ------------------------------------------------------------------------------------ */
 
 bool sl_value_read_rule(const struct sl_value_place *place, struct sl_span code,

@@ -20,6 +20,12 @@ critical = true
 [shadow]
 handler = billing
 bindings = stripe.customer.#
+
+[patient]
+handler = billing
+bindings = stripe.product.#
+critical = true
+delay = 20s product.deleted:20s
 `;
 
 before(async () => {
@@ -165,6 +171,19 @@ test('without retries the first failure is the last; drain waits for what is del
   const { stdout } = await well('queue', 'drain', 'billing', '--timeout', '60s');
   assert.match(stdout, /nothing waits, nothing is in hand, nothing is delayed/);
   assert.equal(await applied('sub_late'), 1);
+});
+
+test('what waits for its first try counts as delayed, and drain waits for it', async () => {
+  await send({ ...customer('prod_first'), type: 'product.created' });
+  await until('its neighbour has it', async () => (await applied('prod_first')) === 1);
+  const { delayed, waiting, unacked } = await list('patient');
+  assert.deepEqual([delayed, waiting, unacked], [1, 0, 0]);
+  assert.equal((await list()).delayed, 0);
+  const early = await sluice(['queue', 'drain', 'patient', '--timeout', '1s']);
+  assert.equal(early.status, 75, early.stdout);
+  assert.match(early.stderr, /1 delayed; all that is left waits for its first try, at most 20 s/);
+  await well('queue', 'drain', 'patient', '--timeout', '90s');
+  assert.equal(await applied('prod_first', 'patient'), 1);
 });
 
 test('drain says when it is not draining, and why', async () => {

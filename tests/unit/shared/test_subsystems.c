@@ -152,6 +152,17 @@ CLAIM(subsystems__a_delay_is_for_all_types_or_for_one)
     done();
 }
 
+CLAIM(subsystems__delays_of_one_length_wait_in_one_queue)
+{
+    static const int64_t expected_ms[] = { 10000, 0, 0, 5000 };
+    parse("[a]\nhandler = billing\nbindings = #\ndelay = 10s a.b:10s a.c:0s a.d:5s\n");
+    CU_ASSERT_STRING_EQUAL(said(), "");
+    for (size_t i = 0; i < SL_COUNT(expected_ms); i++) {
+        CU_ASSERT_EQUAL(sl_subsystem_first_wait_ms(&parsed.items[0], i), expected_ms[i]);
+    }
+    done();
+}
+
 CLAIM(subsystems__a_code_has_its_verdict_and_what_to_do)
 {
     parse(FULL);
