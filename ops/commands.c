@@ -7,6 +7,7 @@
 #include "ops/completion.h"
 #include "ops/dead.h"
 #include "ops/dev.h"
+#include "ops/doctor_stripe.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
 #include "ops/journal.h"
@@ -206,6 +207,11 @@ static const struct ops_command commands[] = {
       .usage = ops_reconcile_usage,
       .example = "sluice reconcile stripe --since 6h\nsluice reconcile stripe --since 6h --yes",
       .run = ops_reconcile },
+    { .name = "doctor stripe",
+      .purpose = "does Stripe send here, and everything that billing applies?",
+      .usage = ops_doctor_stripe_usage,
+      .example = "sluice doctor stripe\nsluice doctor stripe --url https://webhooks.example.com",
+      .run = ops_doctor_stripe },
     { .name = "ingest pause",
       .purpose = "keep webhooks out for a while: 503, and the senders come again",
       .usage = ops_ingest_pause_usage,

@@ -43,13 +43,13 @@ const char ops_reconcile_usage[] =
     "  --account A       of this connected account; default: the own one\n"
     "  --undelivered     only what Stripe itself says it could not deliver\n"
     "  --subsystem S     whose inbox is asked (billing)\n"
-    "  --yes, -y         publish what is missing; without it nothing is changed\n"
+    "  --yes             publish what is missing; without it nothing is changed\n"
     "  --dry-run         say only what is missing, also beside --yes\n"
     "  --rate N          events published a second (50)\n"
     "  --batch N         events after which live ones are waited for (500)\n"
     "  --window D        Stripe is asked for so much time at once (1h)\n"
     "  --limit N         lines shown (50); everything is counted and published\n"
-    "  -o, --output F    table, json, ndjson or csv\n"
+    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
     "Exit status: 0 nothing is missing, or all of it was published; 1 something is missing; 3 some could not be published;\n"
     "75 live events did not drain.\n";
 

@@ -114,3 +114,39 @@ test('mistakes say what to do', async () => {
   assert.ok(!wrong.stderr.includes('wrongwrongwrong'), 'the key is not printed');
   assert.match((await sluice(['--since', '40d', '--until', '39d'])).stderr, /30 days/);
 });
+
+function doctor(args, environment = {}) {
+  const env = { ...stack.environment, STRIPE_API_BASE: stripe.url, STRIPE_API_KEY: stripe.key, SLUICE_PUBLIC_URL: 'https://hooks.example.com', ...environment };
+  return new Promise((resolve) => {
+    execFile(`${process.env.SLUICE_BIN}/sluice`, ['doctor', 'stripe', ...args], { env, timeout: 60000 }, (error, stdout, stderr) =>
+      resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
+  });
+}
+
+test('doctor stripe says whether Stripe sends here, and everything', async () => {
+  const none = await doctor([]);
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /no endpoint leads to https:\/\/hooks\.example\.com: add https:\/\/hooks\.example\.com\/webhooks\/stripe/);
+
+  const endpoint = { id: 'we_1', object: 'webhook_endpoint', url: 'https://hooks.example.com/webhooks/stripe', status: 'disabled', api_version: null, livemode: false, enabled_events: ['customer.created'] };
+  stripe.put('webhook_endpoints', endpoint);
+  stripe.put('webhook_endpoints', { ...endpoint, id: 'we_2', url: 'https://elsewhere.example.com/hook' });
+  const wrong = await doctor(['-o', 'json']);
+  assert.equal(wrong.status, 1);
+  assert.deepEqual(JSON.parse(wrong.stdout).map((row) => [row.endpoint, row.leads_here]), [['we_1', 'yes'], ['we_2', 'no']]);
+  assert.match(wrong.stderr, /we_1 is disabled/);
+  assert.match(wrong.stderr, /we_1 does not send \d+ of the \d+ event types/);
+
+  stripe.put('webhook_endpoints', { ...endpoint, status: 'enabled', enabled_events: ['*'] });
+  const well = await doctor([]);
+  assert.deepEqual([well.status, well.stderr], [0, '']);
+});
+
+test('doctor stripe passes on what Stripe refuses, and which permission is missing', async () => {
+  stripe.fail({ path: '/v1/webhook_endpoints', status: 403, body: { error: { type: 'invalid_request_error', message: "The provided key 'rk_test_****' does not have the required permissions (rak_webhook_read)." } } });
+  const refused = await doctor([]);
+  assert.equal(refused.status, 78, refused.stderr);
+  assert.match(refused.stderr, /rak_webhook_read.*give the restricted key this permission/);
+  assert.match((await doctor([], { SLUICE_PUBLIC_URL: '' })).stderr, /SLUICE_PUBLIC_URL/);
+  assert.match((await doctor(['--url', 'http://x'])).stderr, /begins with https/);
+});

@@ -27,6 +27,7 @@ let stripe;
 before(async () => {
   stack = await Stack.start('runbooks');
   stripe = await FakeStripe.start();
+  stripe.put('webhook_endpoints', { id: 'we_1', object: 'webhook_endpoint', url: 'https://hooks.example.com/webhooks/stripe', status: 'enabled', enabled_events: ['*'] });
   const sender = new Sender(stack);
   assert.equal((await sender.signed(body)).status, 200);
   sender.close();
@@ -98,6 +99,7 @@ function perform(command) {
     ...stack.environment,
     STRIPE_API_BASE: stripe.url,
     STRIPE_API_KEY: stripe.key,
+    SLUICE_PUBLIC_URL: 'https://hooks.example.com',
     PATH: `${stack.dir}/bin:${process.env.SLUICE_BIN}:${process.env.PATH}`,
     SLUICE_PUBLISHER_URL: stack.url,
     SLUICE_CONSUMER_URL: `http://127.0.0.1:${stack.consumerPort}`,
