@@ -115,17 +115,16 @@ static struct sl_span put(char **at, struct sl_span span)
     return copy;
 }
 
-void con_batch_divert(struct con_batch *batch, struct con_departure *departure)
+void con_batch_divert(struct con_batch *batch, struct con_delivery *delivery,
+                      struct con_departure *departure)
 {
-    struct con_delivery *delivery = batch->last;
-    SL_ASSERT(delivery != NULL);
     SL_ASSERT(delivery->state == CON_DELIVERY_WAITING);
     delivery->state = CON_DELIVERY_LEAVING;
     delivery->departure = departure;
     batch->waiting_count--;
     batch->waiting_bytes -= delivery->bytes.bytes;
     if (batch->next_waiting == delivery) {
-        batch->next_waiting = NULL;
+        batch->next_waiting = delivery->next;
     }
 }
 

@@ -92,8 +92,9 @@ void con_delivery_free(struct con_delivery *delivery);
 bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival,
                     int64_t now_us) SL_MUST;
 
-/* The delivery that was held last is not to be tried: it is LEAVING, with the departure that the batch now owns. */
-void con_batch_divert(struct con_batch *batch, struct con_departure *departure);
+/* A WAITING delivery is not to be tried: it is LEAVING, with the departure that the batch now owns. */
+void con_batch_divert(struct con_batch *batch, struct con_delivery *delivery,
+                      struct con_departure *departure);
 
 /* As many bytes are held as may be: stop reading. */
 bool con_batch_is_full(const struct con_batch *batch);

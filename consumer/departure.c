@@ -102,8 +102,10 @@ static void put_headers(const struct con_delivery *delivery, struct con_headers 
 {
     const struct con_departure *departure = delivery->departure;
     con_headers_number(headers, "sluice-attempt", departure->attempt);
-    if (departure->error_class != NULL) {
+    if (departure->first_failed_ms != 0) {
         con_headers_number(headers, "sluice-first-failed-at", departure->first_failed_ms);
+    }
+    if (departure->error_class != NULL) {
         con_headers_text(headers, "sluice-error-class", sl_span_of(departure->error_class),
                          TEXT_PROPERTY_BYTES_MAX);
         con_headers_text(headers, "sluice-error-code", sl_span_of(departure->error_code),

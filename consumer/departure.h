@@ -23,10 +23,12 @@
 #define CON_ERROR_BYTES_MAX 512u
 
 struct con_departure {
-    int64_t wait_s;          /* until the next try; 0: to the dead letters */
-    int64_t attempt;         /* sluice-attempt of the copy */
-    const char *error_class; /* NULL: nothing failed, it only came before its time */
-    char error_code[48];     /* SQLSTATE, or a public error name */
+    int64_t wait_s;  /* until the next try; 0: to the dead letters */
+    int64_t attempt; /* sluice-attempt of the copy */
+    const char
+        *error_class;    /* NULL: no try is behind it, it only came before its time or is held */
+    bool is_held;        /* by the breaker of its type */
+    char error_code[48]; /* SQLSTATE, or a public error name */
     char error[CON_ERROR_BYTES_MAX + 1];
     char orig_key[SL_EVENT_SOURCE_BYTES_MAX + 1 + SL_ROUTING_KEY_TYPE_BYTES_MAX +
                   1]; /* when the delivery has lost it */
@@ -43,7 +45,7 @@ struct con_departure *con_departure_new(const struct con_delivery *delivery,
                                         const struct sl_envelope *envelope,
                                         const struct sl_err *why, const char *sqlstate,
                                         struct con_fate fate, int64_t now_ms) SL_MUST;
-/* For a delivery that is not to be tried before wait_s have passed, and has spent no attempt. NULL without memory. */
+/* For a delivery that is not to be tried before wait_s have passed, and has spent no attempt: its headers stay what they were. NULL without memory. */
 struct con_departure *con_departure_early(const struct con_delivery *delivery,
                                           int64_t wait_s) SL_MUST;
 /* For one that ends the process that looks into it: parked unseen. NULL without memory. */

@@ -4,6 +4,7 @@
 
 #include "consumer/delivery.h"
 #include "consumer/departure.h"
+#include "consumer/lane.h"
 #include "consumer/onward.h"
 #include "consumer/runner.h"
 #include "consumer/settle.h"
@@ -15,6 +16,7 @@ struct con_desk {
     struct con_desk_opts opts;
     struct con_onward *onward;
     struct con_runner *runner;
+    struct con_lane *lane; /* of types that fail too much */
     struct sl_timer *start_timer;
     bool starts_now; /* start_timer is armed for the next turn of the loop */
 
@@ -42,6 +44,8 @@ static void plan_start(struct con_desk *desk);
 static void on_start_timer(void *arg);
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event);
 static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event);
+static bool is_own_fault(struct con_fate fate);
+static bool on_mass_failure(void *arg, const struct con_event *event);
 static void on_gone(void *arg, const struct con_delivery *delivery);
 static void on_progress(void *arg);
 static void on_paused(void *arg);
@@ -80,6 +84,16 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
     if (desk->running == NULL || desk->orphans == NULL || desk->start_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a worker");
     }
+    desk->lane = con_lane_new(
+        &(struct con_lane_opts){
+            .log = opts->log,
+            .metrics = opts->metrics,
+            .subsystem = opts->subsystem,
+        },
+        err);
+    if (desk->lane == NULL) {
+        return false;
+    }
     desk->runner = con_runner_new(
         &(struct con_runner_opts){
             .loop = opts->loop,
@@ -92,6 +106,7 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .arg = desk,
             .on_decided = on_decided,
             .on_failed = on_failed,
+            .on_mass_failure = on_mass_failure,
             .on_progress = on_progress,
             .on_paused = on_paused,
             .on_resumed = on_resumed,
@@ -139,6 +154,7 @@ void con_desk_free(struct con_desk *desk)
     }
     con_onward_free(desk->onward);
     con_runner_free(desk->runner);
+    con_lane_free(desk->lane);
     sl_timer_free(desk->start_timer);
     free_orphans(desk);
     sl_series_add(desk->inflight, -(int64_t)desk->batch.held_count);
@@ -185,7 +201,7 @@ static bool park_deadly(struct con_desk *desk)
     if (departure == NULL) {
         return false;
     }
-    con_batch_divert(&desk->batch, departure);
+    con_batch_divert(&desk->batch, desk->batch.last, departure);
     con_onward_send(desk->onward);
     return true;
 }
@@ -198,7 +214,7 @@ static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery
     struct con_departure *departure =
         wait_s > 0 ? con_departure_early(desk->batch.last, wait_s) : NULL;
     if (departure != NULL) {
-        con_batch_divert(&desk->batch, departure);
+        con_batch_divert(&desk->batch, desk->batch.last, departure);
         con_onward_send(desk->onward);
     }
 }
@@ -228,9 +244,15 @@ static void on_start_timer(void *arg)
         !sl_pg_link_is_up(desk->opts.pg)) {
         return;
     }
+    if (con_lane_divert(desk->lane, &desk->batch) > 0) {
+        con_onward_send(desk->onward);
+    }
     int64_t now_us = sl_clock_mono_us();
     size_t room = con_flight_is_isolating(desk->opts.flight) ? 1 : desk->batch_now;
     size_t taken = con_batch_take(&desk->batch, desk->running, room, now_us);
+    if (taken == 0) {
+        return; /* all of it is held */
+    }
     con_flight_begin(desk->opts.flight, desk->running, taken);
     desk->running_count = con_runner_start(desk->runner, desk->running, taken);
     desk->is_orphaned = false;
@@ -251,6 +273,7 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     sl_series_add(desk->outcomes[outcomes[event->verdict]], 1);
     if (event->verdict != CON_DUPLICATE) {
         sl_series_observe_us(desk->lag, sl_clock_wall_us() - event->envelope.received_at_us);
+        con_lane_passed(desk->lane, event);
     }
     delivery->state = CON_DELIVERY_SETTLED;
 }
@@ -275,13 +298,30 @@ static void on_failed(void *arg, struct con_delivery *delivery, const struct con
     uint64_t random = 0;
     bool is_random = sl_random_bytes(&random, sizeof random);
     struct con_fate fate = con_fate_decide(&failed, &policy, is_random ? random : 0);
-    delivery->departure =
-        con_departure_new(delivery, is_read ? &event->envelope : NULL, &event->why, event->code,
-                          fate, sl_clock_wall_us() / 1000);
+    if (is_own_fault(fate)) {
+        delivery->departure = con_lane_failed(desk->lane, delivery, event);
+    }
+    if (delivery->departure == NULL) {
+        delivery->departure =
+            con_departure_new(delivery, is_read ? &event->envelope : NULL, &event->why, event->code,
+                              fate, sl_clock_wall_us() / 1000);
+    }
     if (delivery->departure != NULL) {
         delivery->state = CON_DELIVERY_LEAVING;
     }
     /* Without memory it stays undecided; on_finished puts it back among the waiting. */
+}
+
+/* Such failures, and no others, say something about the type. */
+static bool is_own_fault(struct con_fate fate)
+{
+    return strcmp(fate.error_class, "item") == 0 || strcmp(fate.error_class, "permanent") == 0;
+}
+
+static bool on_mass_failure(void *arg, const struct con_event *event)
+{
+    struct con_desk *desk = arg;
+    return con_lane_trip(desk->lane, event);
 }
 
 static void on_gone(void *arg, const struct con_delivery *delivery)
@@ -371,6 +411,7 @@ void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
     SL_ASSERT(batch <= desk->opts.subsystem->batch);
     desk->batch_now = batch;
     desk->attempts_now = attempts;
+    con_lane_obey(desk->lane, order);
     con_runner_obey(desk->runner, order);
 }
 

@@ -2,6 +2,7 @@
  * desk - what a worker has in hand: each delivery from its arrival to its acknowledgement.
  *
  * Holds what arrives (batch), has it applied (runner), has what failed brought to its next try or to the dead letters (fate, onward), and acknowledges what is settled (settle).
+ * Types that fail too much are held (breaker): before a transaction starts, what waits of them goes to a delay level with its attempt unspent, but for one probe now and then.
  * Law: acknowledge after COMMIT or after the confirm of its copy elsewhere, never before. When the consuming connection is lost every tag is void: what
  * it delivered is forgotten and comes again; the inbox knows what was applied.
  * Refuses: opening the links it works with, and deciding when to consume (worker does).

@@ -12,7 +12,7 @@ static void strike(const struct con_inquest *inquest, struct con_delivery *deliv
 static void look_closer(struct con_inquest *inquest, struct con_slice slice, const char *detail);
 static void blame(struct con_inquest *inquest, struct con_slice slice, size_t index,
                   const struct con_handler_error *error, struct sl_arena *arena);
-static bool is_mass_failure(struct con_inquest *inquest, const struct con_event *event);
+static enum con_finding weigh(struct con_inquest *inquest, const struct con_event *event);
 
 void con_inquest_open(struct con_inquest *inquest, struct con_event *events,
                       struct con_delivery *const *deliveries, size_t count)
@@ -118,7 +118,7 @@ enum con_finding con_inquest_failed(struct con_inquest *inquest,
     if (next == CON_NEXT_BISECT) {
         blame(inquest, slice, last, error, arena);
         *out_example = &inquest->events[last];
-        return is_mass_failure(inquest, *out_example) ? CON_FINDING_MASS : CON_FINDING_LEAD;
+        return weigh(inquest, *out_example);
     }
     if (next == CON_NEXT_PUT_OFF && con_bisect_put_off(&inquest->bisect)) {
         return CON_FINDING_LEAD;
@@ -160,21 +160,26 @@ static void blame(struct con_inquest *inquest, struct con_slice slice, size_t in
     (void)con_bisect_failed(&inquest->bisect); /* it is alone: it leaves the search */
 }
 
-static bool is_mass_failure(struct con_inquest *inquest, const struct con_event *event)
+/* One more is guilty: are they too many? */
+static enum con_finding weigh(struct con_inquest *inquest, const struct con_event *event)
 {
     bool is_item =
         event->why.code == SL_E_PG_ITEM || sl_err_fault(&event->why) == SL_FAULT_TRANSIENT;
     char fingerprint[CON_FINGERPRINT_BYTES];
     con_fingerprint(sl_span_of(is_item ? "item" : "permanent"), sl_span_of(event->code),
                     event->envelope.type, sl_span_of(event->why.text), fingerprint);
-    bool is_mass = con_tally_add(&inquest->tally, fingerprint, is_item);
+    enum con_tally_finding finding = con_tally_add(&inquest->tally, fingerprint, is_item);
+    if (finding == CON_TALLY_ALIKE && inquest->can_hold_types) {
+        return CON_FINDING_ALIKE;
+    }
+    bool is_mass = finding != CON_TALLY_FEW;
     if (is_mass && is_item && inquest->mass_holds >= MASS_HOLDS_MAX) {
         inquest->is_mending = false;
-        return false;
+        return CON_FINDING_LEAD;
     }
     inquest->is_mending = inquest->is_mending || is_mass;
     inquest->mass_holds += is_mass ? 1 : 0;
-    return is_mass;
+    return is_mass ? CON_FINDING_MASS : CON_FINDING_LEAD;
 }
 
 void con_inquest_held(struct con_inquest *inquest)

@@ -23,6 +23,7 @@ struct con_inquest {
     struct con_delivery *const *deliveries;
     size_t count;
 
+    bool can_hold_types; /* of the owner: it may be told CON_FINDING_ALIKE */
     struct con_bisect bisect;
     struct con_tally tally;
     unsigned tries; /* contended ones of the slice in hand */
@@ -38,7 +39,8 @@ enum con_finding {
     CON_FINDING_LEAD,   /* go on with the next slice */
     CON_FINDING_OTHERS, /* others are in the way: the same slice again, soon */
     CON_FINDING_HOLD,   /* keep everything: the database, or a human, must act */
-    CON_FINDING_MASS,   /* keep everything: too many fail alike */
+    CON_FINDING_ALIKE, /* too many of one type fail alike: hold the type back and go on, or keep everything */
+    CON_FINDING_MASS, /* keep everything: too many fail */
 };
 
 /* A new batch. */
@@ -52,7 +54,7 @@ bool con_inquest_next(struct con_inquest *inquest, struct con_slice *out_slice);
 struct con_slice con_inquest_in_hand(const struct con_inquest *inquest);
 /* It is committed. */
 void con_inquest_passed(struct con_inquest *inquest);
-/* It failed. The arena is the batch's. *out_example: an event of those that fail alike, for CON_FINDING_MASS. */
+/* It failed. The arena is the batch's. *out_example: the event that was found guilty, for CON_FINDING_ALIKE and MASS. */
 enum con_finding con_inquest_failed(struct con_inquest *inquest,
                                     const struct con_handler_error *error, bool is_reachable,
                                     struct sl_arena *arena, struct con_event **out_example);

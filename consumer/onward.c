@@ -157,19 +157,22 @@ static void tell(const struct con_onward *onward, const struct con_delivery *del
 {
     bool is_delayed = delivery->departure->wait_s > 0;
     bool is_early = delivery->departure->error_class == NULL;
+    bool is_held = delivery->departure->is_held;
     if (is_early) {
-        sl_debug(onward->opts.log, "consumer.early",
-                 "this event is not to be tried yet and waits in the broker",
-                 sl_str("subsystem", onward->opts.subsystem),
-                 sl_text("event_id", delivery->message_id),
-                 sl_int("wait_s", delivery->departure->wait_s));
+        sl_debug(
+            onward->opts.log, is_held ? "breaker.held" : "consumer.early",
+            is_held ? "the breaker of its type is open: this event waits in the broker, unspent"
+                    : "this event is not to be tried yet and waits in the broker",
+            sl_str("subsystem", onward->opts.subsystem), sl_text("event_id", delivery->message_id),
+            sl_int("wait_s", delivery->departure->wait_s));
     } else if (is_delayed) {
         tell_delayed(onward, delivery);
     } else {
         tell_parked(onward, delivery);
     }
     sl_series_add(sl_metrics_series(onward->opts.metrics, SL_M_DELIVERIES, onward->opts.subsystem,
-                                    is_early     ? "early"
+                                    is_held      ? "held"
+                                    : is_early   ? "early"
                                     : is_delayed ? "retried"
                                                  : "dead_lettered"),
                   1);

@@ -69,6 +69,7 @@ struct con_runner *con_runner_new(const struct con_runner_opts *opts, struct sl_
         return NULL;
     }
     runner->opts = *opts;
+    runner->inquest.can_hold_types = opts->on_mass_failure != NULL;
     sl_arena_init(&runner->arena, ARENA_BYTES_MAX);
     runner->backoff =
         (struct sl_backoff){ .base_ms = CON_HOLD_WAIT_MS_MIN, .cap_ms = CON_HOLD_WAIT_MS_MAX };
@@ -420,6 +421,12 @@ static bool meet_failure(struct con_runner *runner, const struct con_handler_err
         return true;
     case CON_FINDING_OTHERS:
         wait_for_others(runner, slice.count, error);
+        return false;
+    case CON_FINDING_ALIKE:
+        if (runner->opts.on_mass_failure(runner->opts.arg, example)) {
+            return true;
+        }
+        hold_all(runner, example);
         return false;
     case CON_FINDING_MASS:
         hold_all(runner, example);

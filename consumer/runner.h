@@ -3,7 +3,7 @@
  *
  * Happy path: decode every message, let the handler read and prepare them, apply the whole batch in one transaction, hand out the verdicts.
  * Failure modes, each decided by retry_decide: contention runs the same slice again; a guilty event is found by bisection and handed
- * out as failed while its neighbours are applied; so many guilty events of one kind that the fault cannot be theirs (tally) hold the batch; a database that is away, or needs a human, holds the rest of the batch without deciding
+ * out as failed while its neighbours are applied; so many guilty events of one kind that the fault cannot be theirs (tally) are the owner's to set aside, or hold the batch; a database that is away, or needs a human, holds the rest of the batch without deciding
  * anything, and runs it again when the link is up or after a backoff of at most CON_HOLD_WAIT_MS_MAX.
  * Refuses: the broker. What a verdict means for a delivery is the owner's.
  * Threads: one loop.
@@ -33,6 +33,11 @@ struct con_runner_opts {
     void (*on_decided)(void *arg, struct con_delivery *delivery, const struct con_event *event);
     /* Failed by itself, as its why, code and retry_after_s say; without an id in its envelope the message could not be read. */
     void (*on_failed)(void *arg, struct con_delivery *delivery, const struct con_event *event);
+    /*
+     * So many events of this one's type fail as it does that the fault is not theirs. True: the owner holds the type back, and the rest of the batch goes on. NULL, or
+     * false: the batch is held.
+     */
+    bool (*on_mass_failure)(void *arg, const struct con_event *event);
     /* After each committed transaction, and after failed ones were handed out: acknowledge what can be. */
     void (*on_progress)(void *arg);
     /* The batch in hand waits for the database and nothing looks into it; and it is looked into again. Either may be NULL. */

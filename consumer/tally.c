@@ -9,7 +9,7 @@ void con_tally_init(struct con_tally *tally, size_t events)
     *tally = (struct con_tally){ .events = events };
 }
 
-bool con_tally_add(struct con_tally *tally, const char *fingerprint, bool is_item)
+enum con_tally_finding con_tally_add(struct con_tally *tally, const char *fingerprint, bool is_item)
 {
     tally->item_count += is_item ? 1 : 0;
     size_t kind = 0;
@@ -22,7 +22,11 @@ bool con_tally_add(struct con_tally *tally, const char *fingerprint, bool is_ite
     }
     bool is_same = kind < CON_TALLY_KINDS_MAX &&
                    is_over(++tally->kinds[kind].count, tally->events, CON_TALLY_SAME_PERCENT);
-    return is_same || is_over(tally->item_count, tally->events, CON_TALLY_ITEM_PERCENT);
+    if (is_same) {
+        return CON_TALLY_ALIKE;
+    }
+    return is_over(tally->item_count, tally->events, CON_TALLY_ITEM_PERCENT) ? CON_TALLY_MANY
+                                                                             : CON_TALLY_FEW;
 }
 
 static bool is_over(size_t count, size_t events, size_t percent)

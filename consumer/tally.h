@@ -27,7 +27,13 @@ struct con_tally {
 };
 
 void con_tally_init(struct con_tally *tally, size_t events);
-/* One more event failed. True: it is too many. */
-bool con_tally_add(struct con_tally *tally, const char *fingerprint, bool is_item);
+enum con_tally_finding {
+    CON_TALLY_FEW,   /* their own fault */
+    CON_TALLY_ALIKE, /* too many that failed like this one */
+    CON_TALLY_MANY,  /* too many, of different kinds */
+};
+/* One more event failed. */
+enum con_tally_finding con_tally_add(struct con_tally *tally, const char *fingerprint,
+                                     bool is_item);
 
 #endif

@@ -19,7 +19,9 @@ secret = TARGET_SECRET
 timeout = 2s
 attempts = 3
 backoff = 1s
-${more}`;
+breaker_consecutive = 1000
+breaker_samples = 10000
+${more}`; // one verdict after the other, undisturbed by the breaker of their type
 const subsystems = section('orders', 'errors.known = done\nerrors.no_stock = retry: order more\nerrors.bad_sku = permanent: mend the catalogue\n')
   + section('slow', 'batch = 8\n') + section('away') + section('locked') + section('late')
   + section('gone').replace('$TARGET_URL', '$GONE_URL');

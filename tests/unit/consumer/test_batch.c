@@ -286,7 +286,7 @@ CLAIM(batch__what_is_diverted_is_not_taken_and_those_around_it_are)
     con_batch_init(&batch, 3);
     hold(&batch, 1, 10, 0);
     hold(&batch, 2, 10, 0);
-    con_batch_divert(&batch, con_departure_early(batch.last, 60));
+    con_batch_divert(&batch, batch.last, con_departure_early(batch.last, 60));
     CU_ASSERT_EQUAL(batch.waiting_count, 1);
     hold(&batch, 3, 10, 0);
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 2);
@@ -294,7 +294,7 @@ CLAIM(batch__what_is_diverted_is_not_taken_and_those_around_it_are)
     con_batch_done(&batch);
 
     hold(&batch, 1, 10, 0);
-    con_batch_divert(&batch, con_departure_early(batch.last, 60));
+    con_batch_divert(&batch, batch.last, con_departure_early(batch.last, 60));
     CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
     CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 0);
     con_batch_done(&batch);

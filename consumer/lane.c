@@ -1,0 +1,181 @@
+#include "consumer/lane.h"
+
+#include <stdlib.h>
+
+#include "consumer/breaker.h"
+#include "consumer/departure.h"
+#include "shared/clock.h"
+#include "shared/digest.h"
+
+#define US_PER_MS 1000
+
+struct con_lane {
+    struct con_lane_opts opts;
+    struct con_breakers *breakers;
+    const struct con_order *order;
+    struct sl_series *gauges[CON_BREAKER_STATES]; /* of open and half-open types */
+    size_t shown[CON_BREAKER_STATES];             /* in them; other workers add theirs */
+};
+
+static bool may_be_tried(struct con_lane *lane, const struct con_delivery *delivery,
+                         struct sl_span *out_type, int64_t now_ms);
+static struct con_departure *hold(const struct con_lane *lane, const struct con_delivery *delivery,
+                                  struct sl_span type);
+static void tell_opened(struct con_lane *lane, const struct con_event *event);
+static void show(struct con_lane *lane);
+static int64_t now(void);
+
+struct con_lane *con_lane_new(const struct con_lane_opts *opts, struct sl_err *err)
+{
+    const struct sl_subsystem *subsystem = opts->subsystem;
+    struct con_lane *lane = calloc(1, sizeof *lane);
+    if (lane != NULL) {
+        lane->opts = *opts;
+        lane->breakers = con_breakers_new(&(struct con_breaker_policy){
+            .ratio = subsystem->breaker_ratio,
+            .samples = subsystem->breaker_samples,
+            .consecutive = subsystem->breaker_consecutive,
+            .window_ms = subsystem->breaker_window_ms,
+            .probe_ms = subsystem->breaker_probe_ms,
+        });
+    }
+    if (lane == NULL || lane->breakers == NULL) {
+        free(lane);
+        sl_fail(err, SL_E_MEMORY, "no memory for breakers");
+        return NULL;
+    }
+    for (enum con_breaker_state i = CON_BREAKER_OPEN; i < CON_BREAKER_STATES; i++) {
+        lane->gauges[i] = sl_metrics_series(opts->metrics, SL_M_CIRCUIT_STATE, subsystem->name,
+                                            con_breaker_state_name(i));
+    }
+    return lane;
+}
+
+void con_lane_free(struct con_lane *lane)
+{
+    if (lane == NULL) {
+        return;
+    }
+    for (enum con_breaker_state i = CON_BREAKER_OPEN; i < CON_BREAKER_STATES; i++) {
+        sl_series_add(lane->gauges[i], -(int64_t)lane->shown[i]);
+    }
+    con_breakers_free(lane->breakers);
+    free(lane);
+}
+
+void con_lane_obey(struct con_lane *lane, const struct con_order *order)
+{
+    lane->order = order;
+}
+
+/* Without memory a delivery is tried: early is better than never. */
+size_t con_lane_divert(struct con_lane *lane, struct con_batch *batch)
+{
+    if (!con_breakers_is_any_open(lane->breakers)) {
+        return 0;
+    }
+    size_t count = 0;
+    int64_t now_ms = now();
+    for (struct con_delivery *delivery = batch->first; delivery != NULL;
+         delivery = delivery->next) {
+        struct sl_span type = { 0 };
+        if (delivery->state != CON_DELIVERY_WAITING ||
+            may_be_tried(lane, delivery, &type, now_ms)) {
+            continue;
+        }
+        struct con_departure *departure = hold(lane, delivery, type);
+        if (departure != NULL) {
+            con_batch_divert(batch, delivery, departure);
+            count++;
+        }
+    }
+    show(lane);
+    return count;
+}
+
+static bool may_be_tried(struct con_lane *lane, const struct con_delivery *delivery,
+                         struct sl_span *out_type, int64_t now_ms)
+{
+    struct sl_envelope event;
+    struct sl_err why;
+    if (!sl_envelope_decode(delivery->bytes, &event, &why)) {
+        return true;
+    }
+    if (lane->order != NULL && con_order_parks(lane->order, &event, sl_clock_wall_us()) != NULL) {
+        return true;
+    }
+    *out_type = event.type;
+    return con_breakers_admit(lane->breakers, event.type, now_ms) != CON_ADMIT_NOT;
+}
+
+static struct con_departure *hold(const struct con_lane *lane, const struct con_delivery *delivery,
+                                  struct sl_span type)
+{
+    uint64_t random = 0;
+    bool is_random = sl_random_bytes(&random, sizeof random);
+    int64_t wait_s = con_breakers_hold_s(lane->breakers, type, is_random ? random : 0);
+    struct con_departure *departure = con_departure_early(delivery, wait_s);
+    if (departure != NULL) {
+        departure->is_held = true;
+    }
+    return departure;
+}
+
+void con_lane_passed(struct con_lane *lane, const struct con_event *event)
+{
+    struct sl_span type = event->envelope.type;
+    if (con_breakers_passed(lane->breakers, type, now()) == CON_BREAKER_CLOSES) {
+        sl_info(
+            lane->opts.log, "breaker.closed",
+            "an event of this type was applied; it is tried again, and what was held comes back",
+            sl_str("subsystem", lane->opts.subsystem->name), sl_text("event_type", type));
+        show(lane);
+    }
+}
+
+struct con_departure *con_lane_failed(struct con_lane *lane, const struct con_delivery *delivery,
+                                      const struct con_event *event)
+{
+    struct sl_span type = event->envelope.type;
+    if (con_breakers_failed(lane->breakers, type, delivery->attempt, now()) == CON_BREAKER_OPENED) {
+        tell_opened(lane, event);
+    }
+    show(lane);
+    return con_breakers_state(lane->breakers, type) == CON_BREAKER_CLOSED
+               ? NULL
+               : hold(lane, delivery, type);
+}
+
+bool con_lane_trip(struct con_lane *lane, const struct con_event *event)
+{
+    struct sl_span type = event->envelope.type;
+    if (con_breakers_trip(lane->breakers, type, now()) == CON_BREAKER_OPENED) {
+        tell_opened(lane, event);
+        show(lane);
+    }
+    return con_breakers_state(lane->breakers, type) != CON_BREAKER_CLOSED;
+}
+
+static void tell_opened(struct con_lane *lane, const struct con_event *event)
+{
+    sl_log_err(
+        lane->opts.log, SL_ERROR, "breaker.opened",
+        "so many events of this type fail that it is not tried for now; they wait in the broker, unspent, and the other types flow",
+        &event->why, sl_str("subsystem", lane->opts.subsystem->name),
+        sl_text("event_type", event->envelope.type), sl_str("code", event->code),
+        sl_int("probe_ms", lane->opts.subsystem->breaker_probe_ms));
+}
+
+static void show(struct con_lane *lane)
+{
+    for (enum con_breaker_state i = CON_BREAKER_OPEN; i < CON_BREAKER_STATES; i++) {
+        size_t count = con_breakers_count(lane->breakers, i);
+        sl_series_add(lane->gauges[i], (int64_t)count - (int64_t)lane->shown[i]);
+        lane->shown[i] = count;
+    }
+}
+
+static int64_t now(void)
+{
+    return sl_clock_mono_us() / US_PER_MS;
+}

@@ -1,0 +1,46 @@
+/*
+ * lane - the hold lane of a worker: what its type breakers mean for the deliveries in hand.
+ *
+ * Owns the breakers (breaker.h decides), tells the log and the gauges of their changes, and makes the departures of what is held: to a delay level of the broker, with the
+ * attempt unspent and the headers as they were.
+ * Law: while a breaker is open nothing of its type is given up. What fails of it is held like what was not tried.
+ * Refuses: publishing (onward does).
+ * Threads: one loop. Each worker has its own.
+ */
+#ifndef CONSUMER_LANE_H
+#define CONSUMER_LANE_H
+
+#include "consumer/batch.h"
+#include "consumer/event.h"
+#include "consumer/orders.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+#include "shared/subsystems.h"
+
+struct con_lane;
+
+struct con_lane_opts {
+    struct sl_log *log; /* borrowed, as everything here */
+    struct sl_metrics *metrics;
+    const struct sl_subsystem *subsystem;
+};
+
+struct con_lane *con_lane_new(const struct con_lane_opts *opts, struct sl_err *err) SL_MUST;
+/* Accepts NULL. */
+void con_lane_free(struct con_lane *lane);
+
+/* What operators have set: an event that is to be parked is not held, so that it can be. Borrowed; NULL: nothing is set. */
+void con_lane_obey(struct con_lane *lane, const struct con_order *order);
+
+/* Before a transaction: what waits of open types is LEAVING, but for a probe of each that is due. Returns how many. */
+size_t con_lane_divert(struct con_lane *lane, struct con_batch *batch);
+
+/* An event was applied. */
+void con_lane_passed(struct con_lane *lane, const struct con_event *event);
+/* An event failed by itself, for a reason that says something about its type. Returns its departure when it is held; NULL: its fate is its own. */
+struct con_departure *con_lane_failed(struct con_lane *lane, const struct con_delivery *delivery,
+                                      const struct con_event *event);
+/* So many events of a batch failed like this one that its type is at fault. False: there is no breaker left for it. */
+bool con_lane_trip(struct con_lane *lane, const struct con_event *event);
+
+#endif
