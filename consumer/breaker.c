@@ -23,6 +23,8 @@ struct breaker {
     size_t type_bytes;
     uint32_t hash; /* of the type */
     enum con_breaker_state state;
+    enum con_force force;
+    int64_t since_ms; /* not closed */
     struct cut cuts[CON_BREAKER_WINDOW_CUTS];
     int64_t failed_in_a_row;
     int64_t probe_at_ms;   /* not closed: when the next one is let through */
@@ -137,7 +139,7 @@ enum con_admission con_breakers_admit(struct con_breakers *breakers, struct sl_s
     if (breaker == NULL || breaker->state == CON_BREAKER_CLOSED) {
         return CON_ADMIT;
     }
-    if (now_ms < breaker->probe_at_ms) {
+    if (breaker->force == CON_FORCE_OPEN || now_ms < breaker->probe_at_ms) {
         return CON_ADMIT_NOT;
     }
     breaker->probe_at_ms = now_ms + breakers->policy.probe_ms;
@@ -170,7 +172,7 @@ enum con_breaker_change con_breakers_passed(struct con_breakers *breakers, struc
         return CON_BREAKER_SAME;
     case CON_BREAKER_OPEN: /* begun before it opened: the probe will tell */
         return CON_BREAKER_SAME;
-    case CON_BREAKER_HALF_OPEN:
+    case CON_BREAKER_HALF_OPEN: /* a force would have moved it on */
         close_it(breakers, breaker);
         return CON_BREAKER_CLOSES;
     }
@@ -190,7 +192,7 @@ enum con_breaker_change con_breakers_failed(struct con_breakers *breakers, struc
             return CON_BREAKER_SAME;
         }
         count_try(breakers, breaker, true, now_ms);
-        if (!is_over(breakers, breaker, now_ms)) {
+        if (breaker->force == CON_FORCE_CLOSED || !is_over(breakers, breaker, now_ms)) {
             return CON_BREAKER_SAME;
         }
         open(breakers, breaker, now_ms);
@@ -210,11 +212,56 @@ enum con_breaker_change con_breakers_trip(struct con_breakers *breakers, struct 
                                           int64_t now_ms)
 {
     struct breaker *breaker = find_or_add(breakers, type);
-    if (breaker == NULL || breaker->state != CON_BREAKER_CLOSED) {
+    if (breaker == NULL || breaker->state != CON_BREAKER_CLOSED ||
+        breaker->force == CON_FORCE_CLOSED) {
         return CON_BREAKER_SAME;
     }
     open(breakers, breaker, now_ms);
     return CON_BREAKER_OPENED;
+}
+
+size_t con_breakers_known(const struct con_breakers *breakers)
+{
+    return breakers->count;
+}
+
+struct con_breaker_view con_breakers_view(const struct con_breakers *breakers, size_t i)
+{
+    SL_ASSERT(i < breakers->count);
+    const struct breaker *breaker = &breakers->items[i];
+    return (struct con_breaker_view){ .type = sl_span_make(breaker->type, breaker->type_bytes),
+                                      .state = breaker->state,
+                                      .force = breaker->force,
+                                      .since_ms = breaker->since_ms,
+                                      .probe_at_ms = breaker->probe_at_ms };
+}
+
+enum con_breaker_change con_breakers_force(struct con_breakers *breakers, struct sl_span type,
+                                           enum con_force force, int64_t now_ms)
+{
+    struct breaker *breaker =
+        force == CON_FORCE_NONE ? find(breakers, type) : find_or_add(breakers, type);
+    if (breaker == NULL || breaker->force == force) {
+        return CON_BREAKER_SAME;
+    }
+    bool was_closed = breaker->state == CON_BREAKER_CLOSED;
+    breaker->force = force;
+    switch (force) {
+    case CON_FORCE_NONE:
+        breaker->probe_at_ms = now_ms;
+        return CON_BREAKER_SAME;
+    case CON_FORCE_OPEN:
+        if (was_closed) {
+            open(breakers, breaker, now_ms);
+            return CON_BREAKER_OPENED;
+        }
+        move_to(breakers, breaker, CON_BREAKER_OPEN);
+        return CON_BREAKER_SAME;
+    case CON_FORCE_CLOSED:
+        close_it(breakers, breaker);
+        return was_closed ? CON_BREAKER_SAME : CON_BREAKER_CLOSES;
+    }
+    return CON_BREAKER_SAME;
 }
 
 /* NULL: there is no room for another type, or it is too long to be one. */
@@ -242,7 +289,7 @@ static struct breaker *make_room(struct con_breakers *breakers)
     struct breaker *oldest = NULL;
     for (size_t i = 0; i < breakers->count; i++) {
         struct breaker *breaker = &breakers->items[i];
-        if (breaker->state == CON_BREAKER_CLOSED &&
+        if (breaker->state == CON_BREAKER_CLOSED && breaker->force == CON_FORCE_NONE &&
             (oldest == NULL || breaker->used < oldest->used)) {
             oldest = breaker;
         }
@@ -289,6 +336,7 @@ static void open(struct con_breakers *breakers, struct breaker *breaker, int64_t
 {
     breaker->probe_at_ms = now_ms + breakers->policy.probe_ms;
     breaker->failed_probes = 0;
+    breaker->since_ms = now_ms;
     move_to(breakers, breaker, CON_BREAKER_OPEN);
 }
 

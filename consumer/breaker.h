@@ -9,6 +9,7 @@
  *              again is followed by another one after probe_ms
  * Law: the window moves with the clock alone, so failures count although nothing ever succeeded, and old ones are forgotten although nothing arrives. While closed
  * an event counts as failed once, with its first try: one bad event that is tried again opens nothing by itself.
+ * An operator can force a breaker: open, nothing is let through, not even a probe; closed, nothing opens it. When the force ends, an open one lets its next event through.
  * CON_BREAKER_TYPES_MAX types are known; of more than that the closed one that was used least recently is forgotten. When all are open a further type is
  * always tried.
  * Source: compose/subsystems.conf names the thresholds (breaker_*).
@@ -19,6 +20,7 @@
 
 #include <stdint.h>
 
+#include "consumer/orders.h"
 #include "shared/err.h"
 #include "shared/span.h"
 
@@ -71,5 +73,21 @@ enum con_breaker_change con_breakers_failed(struct con_breakers *breakers, struc
 /* Opens it, whatever was counted. */
 enum con_breaker_change con_breakers_trip(struct con_breakers *breakers, struct sl_span type,
                                           int64_t now_ms);
+
+/* One that is known, as people see it. */
+struct con_breaker_view {
+    struct sl_span type; /* borrowed until the next call */
+    enum con_breaker_state state;
+    enum con_force force;
+    int64_t since_ms; /* not closed: since when */
+    int64_t
+        probe_at_ms; /* not closed and not forced: not before then the next one is let through */
+};
+size_t con_breakers_known(const struct con_breakers *breakers);
+struct con_breaker_view con_breakers_view(const struct con_breakers *breakers, size_t i);
+
+/* What an operator wants from now on. */
+enum con_breaker_change con_breakers_force(struct con_breakers *breakers, struct sl_span type,
+                                           enum con_force force, int64_t now_ms);
 
 #endif

@@ -10,15 +10,16 @@
 #include "shared/pg_array.h"
 #include "shared/units.h"
 
-#define BEAT_MS          1000
-#define DEAD_EVERY       5 /* beats */
-#define PATIENCE_BEATS   5 /* without a reading while the process could work */
-#define STATEMENT_MS     5000
-#define PARAMS_BYTES_MAX (64u * 1024u)
-#define DIGITS_MAX       18u
-#define INSTANCE_BYTES   160u
-#define TIME_BYTES       64u
-#define STANDING_COLUMNS 11u
+#define BEAT_MS            1000
+#define DEAD_EVERY         5 /* beats */
+#define PATIENCE_BEATS     5 /* without a reading while the process could work */
+#define STATEMENT_MS       5000
+#define PARAMS_BYTES_MAX   (1024u * 1024u)
+#define BREAKERS_BYTES_MAX (16u * 1024u) /* of one subsystem; more are not shown */
+#define DIGITS_MAX         18u
+#define INSTANCE_BYTES     160u
+#define TIME_BYTES         64u
+#define STANDING_COLUMNS   12u
 
 struct con_clerk {
     struct con_clerk_opts opts;
@@ -28,6 +29,7 @@ struct con_clerk {
     struct sl_pg_link *pg;
     struct sl_timer *timer;
     struct sl_buf params;
+    struct sl_buf breakers[SL_SUBSYSTEMS_MAX]; /* JSON, for the standing */
     struct con_orders orders;
     char orders_at[TIME_BYTES]; /* as Postgres wrote it; "": not read yet */
     bool knows;
@@ -47,8 +49,9 @@ static void on_timer(void *arg);
 static void go(struct con_clerk *clerk);
 static bool put_standing(struct con_clerk *clerk, struct sl_pg_param *out_params,
                          struct sl_err *err);
-static void put_cell(struct sl_pg_array *array, size_t column, const char *name,
-                     const struct con_standing *standing);
+static void look(struct con_clerk *clerk, size_t subsystem, struct con_standing *out_standing);
+static void put_cell(const struct con_clerk *clerk, struct sl_pg_array *array, size_t column,
+                     size_t subsystem, const struct con_standing *standing);
 static void on_done(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                     const struct sl_pg_error *error, void *arg);
 static void on_left(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
@@ -73,6 +76,9 @@ struct con_clerk *con_clerk_new(const struct con_clerk_opts *opts, struct sl_err
     snprintf(clerk->instance, sizeof clerk->instance, "%s/%s/%d", opts->service, host,
              (int)getpid());
     sl_buf_init(&clerk->params, PARAMS_BYTES_MAX);
+    for (size_t i = 0; i < SL_SUBSYSTEMS_MAX; i++) {
+        sl_buf_init(&clerk->breakers[i], BREAKERS_BYTES_MAX);
+    }
     con_orders_init(&clerk->orders, opts->subsystems, opts->subsystem_count);
     con_watch_init(&clerk->watch, opts->log, opts->metrics, false, "clerk", "orders");
     clerk->timer = sl_timer_new(opts->loop, on_timer, clerk);
@@ -119,6 +125,9 @@ void con_clerk_free(struct con_clerk *clerk)
     sl_pg_link_free(clerk->pg);
     sl_timer_free(clerk->timer);
     sl_buf_done(&clerk->params);
+    for (size_t i = 0; i < SL_SUBSYSTEMS_MAX; i++) {
+        sl_buf_done(&clerk->breakers[i]);
+    }
     free(clerk);
 }
 
@@ -213,18 +222,18 @@ static bool put_standing(struct con_clerk *clerk, struct sl_pg_param *out_params
 {
     static const enum sl_pg_type types[STANDING_COLUMNS] = {
         SL_PG_TEXT, SL_PG_INT8, SL_PG_INT8, SL_PG_BOOL,        SL_PG_INT8, SL_PG_INT8,
-        SL_PG_INT8, SL_PG_INT8, SL_PG_INT8, SL_PG_TIMESTAMPTZ, SL_PG_INT8,
+        SL_PG_INT8, SL_PG_INT8, SL_PG_INT8, SL_PG_TIMESTAMPTZ, SL_PG_INT8, SL_PG_TEXT,
     };
     struct con_standing standings[SL_SUBSYSTEMS_MAX] = { 0 };
     struct sl_pg_array arrays[STANDING_COLUMNS];
     for (size_t i = 0; i < clerk->opts.subsystem_count; i++) {
-        clerk->opts.look(clerk->opts.arg, i, &standings[i]);
+        look(clerk, i, &standings[i]);
     }
     sl_buf_reset(&clerk->params);
     for (size_t c = 0; c < STANDING_COLUMNS; c++) {
         sl_pg_array_begin(&arrays[c], types[c], &clerk->params);
         for (size_t i = 0; i < clerk->opts.subsystem_count; i++) {
-            put_cell(&arrays[c], c, clerk->opts.subsystems[i]->name, &standings[i]);
+            put_cell(clerk, &arrays[c], c, i, &standings[i]);
         }
         sl_pg_array_end(&arrays[c]);
     }
@@ -243,16 +252,32 @@ static bool put_standing(struct con_clerk *clerk, struct sl_pg_param *out_params
     return true;
 }
 
-static void put_cell(struct sl_pg_array *array, size_t column, const char *name,
-                     const struct con_standing *standing)
+static void look(struct con_clerk *clerk, size_t subsystem, struct con_standing *out_standing)
 {
+    struct sl_buf *breakers = &clerk->breakers[subsystem];
+    sl_buf_reset(breakers);
+    struct sl_json_writer json = sl_json_writer_make(breakers);
+    sl_json_array_begin(&json);
+    out_standing->breakers = &json;
+    clerk->opts.look(clerk->opts.arg, subsystem, out_standing);
+    out_standing->breakers = NULL;
+    sl_json_array_end(&json);
+}
+
+static void put_cell(const struct con_clerk *clerk, struct sl_pg_array *array, size_t column,
+                     size_t subsystem, const struct con_standing *standing)
+{
+    const struct sl_buf *breakers = &clerk->breakers[subsystem];
     const int64_t numbers[STANDING_COLUMNS] = {
         [1] = standing->workers,  [2] = standing->workers_max, [4] = standing->batch,
         [5] = standing->attempts, [6] = standing->held,        [7] = standing->settled,
         [8] = standing->failed,   [9] = standing->oldest_us,   [10] = standing->waiting,
     };
     if (column == 0) {
-        sl_pg_array_bytes(array, sl_span_of(name));
+        sl_pg_array_bytes(array, sl_span_of(clerk->opts.subsystems[subsystem]->name));
+    } else if (column == 11) {
+        sl_pg_array_bytes(array,
+                          sl_buf_ok(breakers) ? sl_buf_span(breakers) : SL_SPAN_LITERAL("[]"));
     } else if (column == 3) {
         sl_pg_array_bool(array, standing->is_paused);
     } else if ((column == 9 && standing->oldest_us == 0) ||

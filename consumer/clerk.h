@@ -10,6 +10,7 @@
 #define CONSUMER_CLERK_H
 
 #include "consumer/orders.h"
+#include "shared/json_write.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
@@ -28,6 +29,8 @@ struct con_standing {
     int64_t failed;
     int64_t oldest_us; /* received; 0: nothing in hand */
     int64_t waiting;   /* -1: not known */
+    struct sl_json_writer
+        *breakers; /* of the caller: an array that is begun; those that are not closed go into it */
 };
 
 struct con_clerk_opts {

@@ -157,7 +157,7 @@ static void obey_team(struct con_crew *crew, struct team *team, const struct con
 
 static void show_team(struct con_crew *crew, struct team *team)
 {
-    struct con_standing standing;
+    struct con_standing standing = { 0 };
     struct sl_metrics *metrics = crew->opts.metrics;
     const char *name = team->subsystem->name;
     con_crew_standing(crew, (size_t)(team - crew->teams), &standing);
@@ -178,7 +178,9 @@ void con_crew_standing(const struct con_crew *crew, size_t i, struct con_standin
     static const char *const settled[] = { "applied", "stale", "ignored", "duplicate" };
     static const char *const failed[] = { "retried", "dead_lettered" };
     bool is_at_rest = true;
-    *out_standing = (struct con_standing){ .workers_max = (int64_t)team->count,
+    struct sl_json_writer *breakers = out_standing->breakers;
+    *out_standing = (struct con_standing){ .breakers = breakers,
+                                           .workers_max = (int64_t)team->count,
                                            .batch = team->batch,
                                            .attempts = team->attempts,
                                            .waiting = -1 };
@@ -188,6 +190,9 @@ void con_crew_standing(const struct con_crew *crew, size_t i, struct con_standin
         is_at_rest = is_at_rest && con_worker_is_at_rest(worker);
         out_standing->workers += con_worker_is_consuming(worker) ? 1 : 0;
         out_standing->held += (int64_t)con_worker_held(worker);
+        if (breakers != NULL) {
+            con_worker_show_breakers(worker, breakers);
+        }
         if (oldest_us != 0 &&
             (out_standing->oldest_us == 0 || oldest_us < out_standing->oldest_us)) {
             out_standing->oldest_us = oldest_us;

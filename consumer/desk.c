@@ -415,6 +415,11 @@ void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
     con_runner_obey(desk->runner, order);
 }
 
+void con_desk_show_breakers(const struct con_desk *desk, struct sl_json_writer *json)
+{
+    con_lane_show(desk->lane, json);
+}
+
 int64_t con_desk_oldest_us(const struct con_desk *desk)
 {
     struct sl_envelope event;

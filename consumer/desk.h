@@ -16,6 +16,7 @@
 #include "consumer/handler.h"
 #include "consumer/orders.h"
 #include "shared/amqp_link.h"
+#include "shared/json_write.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg_link.h"
@@ -51,6 +52,8 @@ void con_desk_pg_up(struct con_desk *desk);
 /* What operators have set: most events of a transaction, tries in all, and what is to be parked (borrowed, may be NULL). */
 void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
                    const struct con_order *order);
+/* Breakers that are not closed, into an array that is begun. */
+void con_desk_show_breakers(const struct con_desk *desk, struct sl_json_writer *json);
 /* When the oldest event in hand was received; 0: none in hand. */
 int64_t con_desk_oldest_us(const struct con_desk *desk);
 

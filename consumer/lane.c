@@ -17,6 +17,7 @@ struct con_lane {
     size_t shown[CON_BREAKER_STATES];             /* in them; other workers add theirs */
 };
 
+static void force(struct con_lane *lane, struct sl_span type, enum con_force wanted);
 static bool may_be_tried(struct con_lane *lane, const struct con_delivery *delivery,
                          struct sl_span *out_type, int64_t now_ms);
 static struct con_departure *hold(const struct con_lane *lane, const struct con_delivery *delivery,
@@ -66,6 +67,58 @@ void con_lane_free(struct con_lane *lane)
 void con_lane_obey(struct con_lane *lane, const struct con_order *order)
 {
     lane->order = order;
+    int64_t wall_us = sl_clock_wall_us();
+    for (size_t i = 0; i < CON_ORDER_BREAKERS_MAX; i++) {
+        const char *type = con_order_trips(order, i, wall_us);
+        if (type != NULL) {
+            force(lane, sl_span_of(type), CON_FORCE_OPEN);
+        }
+    }
+    for (size_t i = 0; i < con_breakers_known(lane->breakers); i++) {
+        struct sl_span type = con_breakers_view(lane->breakers, i).type;
+        force(lane, type, con_order_force(order, type, wall_us));
+    }
+    show(lane);
+}
+
+static void force(struct con_lane *lane, struct sl_span type, enum con_force wanted)
+{
+    switch (con_breakers_force(lane->breakers, type, wanted, now())) {
+    case CON_BREAKER_SAME:
+        return;
+    case CON_BREAKER_OPENED:
+        sl_warn(
+            lane->opts.log, "breaker.opened",
+            "an operator wants it so; this type waits in the broker, unspent, until it is closed",
+            sl_str("subsystem", lane->opts.subsystem->name), sl_text("event_type", type));
+        return;
+    case CON_BREAKER_CLOSES:
+        sl_info(lane->opts.log, "breaker.closed",
+                "an operator wants it so; this type is tried again, and what was held comes back",
+                sl_str("subsystem", lane->opts.subsystem->name), sl_text("event_type", type));
+        return;
+    }
+}
+
+void con_lane_show(const struct con_lane *lane, struct sl_json_writer *json)
+{
+    int64_t to_wall_ms = sl_clock_wall_us() / US_PER_MS - now();
+    size_t shown = 0;
+    for (size_t i = 0; i < con_breakers_known(lane->breakers) && shown < CON_LANE_SHOWN_MAX; i++) {
+        struct con_breaker_view view = con_breakers_view(lane->breakers, i);
+        if (view.state == CON_BREAKER_CLOSED) {
+            continue;
+        }
+        sl_json_put_object(json, NULL);
+        sl_json_put_text(json, "type", view.type);
+        sl_json_put_text(json, "state", sl_span_of(con_breaker_state_name(view.state)));
+        sl_json_put_int(json, "since_ms", view.since_ms + to_wall_ms);
+        if (view.force == CON_FORCE_NONE) {
+            sl_json_put_int(json, "probe_ms", view.probe_at_ms + to_wall_ms);
+        }
+        sl_json_object_end(json);
+        shown++;
+    }
 }
 
 /* Without memory a delivery is tried: early is better than never. */

@@ -13,6 +13,7 @@
 #include "consumer/batch.h"
 #include "consumer/event.h"
 #include "consumer/orders.h"
+#include "shared/json_write.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/subsystems.h"
@@ -29,7 +30,7 @@ struct con_lane *con_lane_new(const struct con_lane_opts *opts, struct sl_err *e
 /* Accepts NULL. */
 void con_lane_free(struct con_lane *lane);
 
-/* What operators have set: an event that is to be parked is not held, so that it can be. Borrowed; NULL: nothing is set. */
+/* What operators have set: breakers, and events to park, which are not held, so that they can be. Borrowed until the next call. */
 void con_lane_obey(struct con_lane *lane, const struct con_order *order);
 
 /* Before a transaction: what waits of open types is LEAVING, but for a probe of each that is due. Returns how many. */
@@ -42,5 +43,9 @@ struct con_departure *con_lane_failed(struct con_lane *lane, const struct con_de
                                       const struct con_event *event);
 /* So many events of a batch failed like this one that its type is at fault. False: there is no breaker left for it. */
 bool con_lane_trip(struct con_lane *lane, const struct con_event *event);
+
+/* Writes the breakers that are not closed into an array that is begun, CON_LANE_SHOWN_MAX of them at most. */
+#define CON_LANE_SHOWN_MAX 16u
+void con_lane_show(const struct con_lane *lane, struct sl_json_writer *json);
 
 #endif

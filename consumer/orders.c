@@ -5,9 +5,10 @@
 
 #include "shared/units.h"
 
-#define DIGITS_MAX 9u
-#define EVENT_WORD "park event "
-#define TYPE_WORD  "park type "
+#define DIGITS_MAX   9u
+#define EVENT_WORD   "park event "
+#define TYPE_WORD    "park type "
+#define BREAKER_WORD "breaker "
 
 static bool read_row(struct con_orders *orders, const struct con_order_row *row);
 static bool read_order(struct con_order *order, const struct con_order_row *row, bool is_own);
@@ -15,6 +16,8 @@ static bool read_setting(struct con_order *order, enum con_order_kind kind, int6
                          const struct con_order_row *row, bool is_own);
 static bool is_park(struct sl_span name);
 static bool read_park(struct con_orders *orders, size_t subsystem, const struct con_order_row *row);
+static bool read_breaker(struct con_orders *orders, size_t subsystem,
+                         const struct con_order_row *row);
 static bool copy_text(char out[CON_ORDER_TEXT_BYTES], struct sl_span text);
 static bool is_meant(const struct con_park *park, const struct sl_envelope *event);
 static bool is_over(int64_t expires_us, int64_t wall_us);
@@ -37,6 +40,7 @@ void con_orders_read(struct con_orders *orders, const struct con_order_row *rows
         orders->items[i].index = i;
     }
     orders->park_count = 0;
+    orders->breaker_count = 0;
     orders->strange = 0;
     for (size_t r = 0; r < count; r++) {
         orders->strange += read_row(orders, &rows[r]) ? 0 : 1;
@@ -54,7 +58,9 @@ static bool read_row(struct con_orders *orders, const struct con_order_row *row)
     for (size_t i = 0; i < orders->subsystem_count && is_read; i++) {
         if (is_for_all || sl_span_is(row->subsystem, orders->subsystems[i]->name)) {
             is_read = is_park(row->name) ? read_park(orders, i, row)
-                                         : read_order(&orders->items[i], row, !is_for_all);
+                      : sl_span_starts_with(row->name, BREAKER_WORD)
+                          ? !is_for_all && read_breaker(orders, i, row)
+                          : read_order(&orders->items[i], row, !is_for_all);
         }
     }
     return is_read;
@@ -126,6 +132,27 @@ static bool read_park(struct con_orders *orders, size_t subsystem, const struct 
     return true;
 }
 
+static bool read_breaker(struct con_orders *orders, size_t subsystem,
+                         const struct con_order_row *row)
+{
+    bool is_open = sl_span_is(row->value, "\"open\"");
+    if (orders->breaker_count == CON_ORDER_BREAKERS_MAX ||
+        (!is_open && !sl_span_is(row->value, "\"closed\""))) {
+        return false;
+    }
+    struct con_breaker_order *breaker = &orders->breakers[orders->breaker_count];
+    size_t word = sizeof BREAKER_WORD - 1;
+    *breaker = (struct con_breaker_order){ .subsystem = subsystem,
+                                           .force = is_open ? CON_FORCE_OPEN : CON_FORCE_CLOSED,
+                                           .expires_us = row->expires_us };
+    if (row->name.bytes == word ||
+        !copy_text(breaker->type, sl_span_make(row->name.data + word, row->name.bytes - word))) {
+        return false;
+    }
+    orders->breaker_count++;
+    return true;
+}
+
 static bool copy_text(char out[CON_ORDER_TEXT_BYTES], struct sl_span text)
 {
     if (text.bytes >= CON_ORDER_TEXT_BYTES) {
@@ -163,6 +190,27 @@ const char *con_order_parks(const struct con_order *order, const struct sl_envel
         }
     }
     return NULL;
+}
+
+enum con_force con_order_force(const struct con_order *order, struct sl_span type, int64_t wall_us)
+{
+    const struct con_orders *orders = order->orders;
+    for (size_t i = 0; i < orders->breaker_count; i++) {
+        const struct con_breaker_order *breaker = &orders->breakers[i];
+        if (breaker->subsystem == order->index && sl_span_is(type, breaker->type) &&
+            !is_over(breaker->expires_us, wall_us)) {
+            return breaker->force;
+        }
+    }
+    return CON_FORCE_NONE;
+}
+
+const char *con_order_trips(const struct con_order *order, size_t i, int64_t wall_us)
+{
+    const struct con_breaker_order *breaker = &order->orders->breakers[i];
+    bool holds = i < order->orders->breaker_count && breaker->subsystem == order->index &&
+                 breaker->force == CON_FORCE_OPEN && !is_over(breaker->expires_us, wall_us);
+    return holds ? breaker->type : NULL;
 }
 
 static bool is_meant(const struct con_park *park, const struct sl_envelope *event)

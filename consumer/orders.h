@@ -1,5 +1,5 @@
 /*
- * orders - what operators have set for this process's subsystems: pauses, knobs, events to park.
+ * orders - what operators have set for this process's subsystems: pauses, knobs, events to park, breakers.
  *
  * Decides only. The rows of sluice_control in, one struct per subsystem out. A row for the subsystem '' is for all of them, and is outdone by the subsystem's
  * own. A row whose time has passed counts as absent, also while nobody can read the table: a pause for 30 minutes ends after 30 minutes.
@@ -31,6 +31,17 @@ struct con_order_row {
     int64_t expires_us;
 };
 
+#define CON_ORDER_BREAKERS_MAX 64u
+
+/* What is to hold for the breaker of a type, whatever happens. */
+enum con_force { CON_FORCE_NONE, CON_FORCE_OPEN, CON_FORCE_CLOSED };
+struct con_breaker_order {
+    size_t subsystem; /* index */
+    char type[CON_ORDER_TEXT_BYTES];
+    enum con_force force;
+    int64_t expires_us;
+};
+
 #define CON_PARK_ALL SIZE_MAX
 
 /* An event, or a type, that is set aside when it is met. */
@@ -58,6 +69,8 @@ struct con_orders {
     struct con_order items[SL_SUBSYSTEMS_MAX]; /* items[i] is of subsystems[i] */
     struct con_park parks[CON_ORDER_PARKS_MAX];
     size_t park_count;
+    struct con_breaker_order breakers[CON_ORDER_BREAKERS_MAX];
+    size_t breaker_count;
     size_t strange; /* rows of the last reading that were left out */
 };
 
@@ -74,5 +87,10 @@ int64_t con_order_value(const struct con_order *order, enum con_order_kind kind,
 /* Why this event is to be parked; NULL: it is not. */
 const char *con_order_parks(const struct con_order *order, const struct sl_envelope *event,
                             int64_t wall_us);
+
+/* What is to hold for the breaker of this type. */
+enum con_force con_order_force(const struct con_order *order, struct sl_span type, int64_t wall_us);
+/* Of the i-th order for a breaker: its type, when it is the subsystem's, holds and opens; else NULL. i < CON_ORDER_BREAKERS_MAX. */
+const char *con_order_trips(const struct con_order *order, size_t i, int64_t wall_us);
 
 #endif

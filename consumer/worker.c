@@ -290,6 +290,11 @@ bool con_worker_is_at_rest(const struct con_worker *worker)
     return worker->is_paused && con_desk_is_drained(worker->desk);
 }
 
+void con_worker_show_breakers(const struct con_worker *worker, struct sl_json_writer *json)
+{
+    con_desk_show_breakers(worker->desk, json);
+}
+
 int64_t con_worker_oldest_us(const struct con_worker *worker)
 {
     return con_desk_oldest_us(worker->desk);

@@ -15,6 +15,7 @@
 #include "consumer/attempts.h"
 #include "consumer/targets.h"
 #include "shared/amqp_url.h"
+#include "shared/json_write.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
@@ -61,6 +62,8 @@ void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *
 bool con_worker_is_consuming(const struct con_worker *worker);
 /* Paused, and nothing is in hand. */
 bool con_worker_is_at_rest(const struct con_worker *worker);
+/* Breakers that are not closed, into an array that is begun. */
+void con_worker_show_breakers(const struct con_worker *worker, struct sl_json_writer *json);
 /* When the oldest event in hand was received; 0: none in hand. */
 int64_t con_worker_oldest_us(const struct con_worker *worker);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "ops/breaker.h"
 #include "ops/completion.h"
 #include "ops/dead.h"
 #include "ops/dev.h"
@@ -196,6 +197,22 @@ static const struct ops_command commands[] = {
       .usage = ops_queue_resume_usage,
       .example = "sluice queue resume billing\nsluice queue resume --all",
       .run = ops_queue_resume },
+    { .name = "breaker list",
+      .purpose = "event types that are not tried for now, and until when",
+      .usage = ops_breaker_list_usage,
+      .example = "sluice breaker list",
+      .run = ops_breaker_list },
+    { .name = "breaker trip",
+      .purpose = "hold an event type back; its events wait in the broker, unspent",
+      .usage = ops_breaker_trip_usage,
+      .example =
+          "sluice breaker trip billing invoice.paid --for 30m --reason 'column is being added'",
+      .run = ops_breaker_trip },
+    { .name = "breaker close",
+      .purpose = "try an event type again, when the cause is mended",
+      .usage = ops_breaker_close_usage,
+      .example = "sluice breaker close billing invoice.paid",
+      .run = ops_breaker_close },
     { .name = "queue set",
       .purpose = "change how a subsystem works while it works; shown until it is reset",
       .usage = ops_queue_set_usage,

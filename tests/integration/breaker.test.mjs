@@ -105,6 +105,24 @@ test('held events keep the tries that they had spent', async () => {
   assert.equal(await count("sluice_dead_letter WHERE type = 'order.later'"), 0);
 });
 
+test('an operator holds a type back, sees it, and closes it again', async () => {
+  const trip = await stack.sluice('breaker', 'trip', 'orders', 'order.held', '--reason', 'table is being rebuilt');
+  assert.match(trip, /sluice breaker close orders order\.held/);
+  await until('it is said', () => changes('breaker.opened', 'order.held').length === 1);
+  for (let n = 0; n < 3; n += 1) await publish(`held_${n}`, 'order.held');
+  await publish('free', 'order.free');
+  await until('another type flows', async () => (await count("taken WHERE id = 'free'")) === 1);
+  const listed = async () => JSON.parse(await stack.sluice('breaker', 'list', 'orders', '-o', 'json')).find((one) => one.type === 'order.held');
+  await until('the consumer shows it', async () => (await listed())?.state === 'open');
+  assert.equal((await listed()).reason, 'table is being rebuilt');
+  await goRound(6); // longer than a probe interval, and none was let through
+  assert.equal(await count("taken WHERE type = 'order.held'"), 0);
+  await stack.sluice('breaker', 'close', 'orders', 'order.held');
+  await until('all are applied', async () => (await count("taken WHERE type = 'order.held' AND attempt = 1")) === 3, 60000);
+  assert.equal(changes('breaker.closed', 'order.held').length, 1);
+  await until('it is not listed any more', async () => (await listed()) === undefined, 60000);
+});
+
 test('nothing is left in a queue', async () => {
   const channel = await (await amqp.connect(stack.amqpUrl)).createChannel();
   for (const queue of ['sluice.orders', 'sluice.orders.parked', 'sluice.unrouted']) {

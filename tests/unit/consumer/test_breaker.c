@@ -12,7 +12,8 @@ static const struct con_breaker_policy usual = {
 
 /*
  * A story: each letter is one moment, and the trace says what came of it.
- *   p an event passed, f one failed in its first try, r one failed in its second, a one asks to be tried, + ten seconds go by, T tripped
+ *   p an event passed, f one failed in its first try, r one failed in its second, a one asks to be tried, + ten seconds go by, T tripped,
+ *   o forced open, c forced closed, e the force ends
  *   . nothing changed, O opened, C closed, y may be tried, ? is the probe, n is held
  */
 static void tell(struct con_breakers *breakers, const char *moments, char *trace)
@@ -35,6 +36,15 @@ static void tell(struct con_breakers *breakers, const char *moments, char *trace
             break;
         case 'T':
             trace[at++] = changes[con_breakers_trip(breakers, type, now_ms)];
+            break;
+        case 'o':
+            trace[at++] = changes[con_breakers_force(breakers, type, CON_FORCE_OPEN, now_ms)];
+            break;
+        case 'c':
+            trace[at++] = changes[con_breakers_force(breakers, type, CON_FORCE_CLOSED, now_ms)];
+            break;
+        case 'e':
+            trace[at++] = changes[con_breakers_force(breakers, type, CON_FORCE_NONE, now_ms)];
             break;
         case 'a':
             trace[at++] = admissions[con_breakers_admit(breakers, type, now_ms)];
@@ -118,6 +128,18 @@ CLAIM(breaker__thresholds_are_those_of_the_policy)
     expect(&strict, "pfa+a", ".On?");
     const struct con_breaker_policy touchy = { 100, 1000, 1, 10 * SECOND, 10 * SECOND };
     expect(&touchy, "fa", "On");
+}
+
+CLAIM(breaker__one_that_an_operator_holds_open_lets_no_probe_through_until_that_ends)
+{
+    expect(&usual, "ooa++++++++aeap", "O.nn.?C");
+    expect(&usual, "T++++++aopfa", "O?...n");
+}
+
+CLAIM(breaker__one_that_an_operator_closes_is_opened_by_nothing_until_that_ends)
+{
+    expect(&usual, "TccafffffTaeffffa", "OC.y......y.O...n");
+    expect(&usual, "oca", "OCy");
 }
 
 CLAIM(breaker__other_types_flow)

@@ -69,6 +69,33 @@ CLAIM(orders__retries_off_is_one_try_whatever_attempts_says)
     CU_ASSERT_EQUAL(value("search", CON_ORDER_ATTEMPTS), 0);
 }
 
+static enum con_force force(const char *subsystem, const char *type)
+{
+    return con_order_force(con_orders_of(&orders, subsystem), sl_span_of(type), NOW_US);
+}
+
+CLAIM(orders__a_breaker_is_of_one_subsystem_and_one_type)
+{
+    struct con_order_row rows[] = {
+        row("billing", "breaker a.b", "\"open\""), row("billing", "breaker a.c", "\"closed\""),
+        row("billing", "breaker a.d", "\"open\""), row("", "breaker a.e", "\"open\""),
+        row("search", "breaker ", "\"open\""),     row("search", "breaker a.f", "true")
+    };
+    rows[2].expires_us = NOW_US;
+    read_rows(rows, SL_COUNT(rows));
+    CU_ASSERT_EQUAL(force("billing", "a.b"), CON_FORCE_OPEN);
+    CU_ASSERT_EQUAL(force("billing", "a.c"), CON_FORCE_CLOSED);
+    CU_ASSERT_EQUAL(force("billing", "a.d"), CON_FORCE_NONE);
+    CU_ASSERT_EQUAL(force("search", "a.b"), CON_FORCE_NONE);
+    CU_ASSERT_EQUAL(force("search", "a.e"), CON_FORCE_NONE);
+    const struct con_order *billing_order = con_orders_of(&orders, "billing");
+    CU_ASSERT_STRING_EQUAL(con_order_trips(billing_order, 0, NOW_US), "a.b");
+    for (size_t i = 1; i < CON_ORDER_BREAKERS_MAX; i++) {
+        CU_ASSERT_PTR_NULL(con_order_trips(billing_order, i, NOW_US));
+    }
+    CU_ASSERT_EQUAL(orders.strange, 3);
+}
+
 CLAIM(orders__what_is_over_counts_as_absent_without_another_reading)
 {
     struct con_order_row rows[] = { row("billing", "paused", "true"),
