@@ -60,6 +60,7 @@ bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, 
     if (delivery == NULL) {
         return false;
     }
+    delivery->arrived_us = now_us;
     if (batch->last == NULL) {
         batch->first = delivery;
     } else {
@@ -131,6 +132,17 @@ void con_batch_divert(struct con_batch *batch, struct con_delivery *delivery,
 bool con_batch_is_full(const struct con_batch *batch)
 {
     return batch->held_bytes >= CON_BATCH_HELD_BYTES_MAX;
+}
+
+int64_t con_batch_oldest_us(const struct con_batch *batch)
+{
+    for (const struct con_delivery *delivery = batch->first; delivery != NULL;
+         delivery = delivery->next) {
+        if (delivery->state == CON_DELIVERY_WAITING || delivery->state == CON_DELIVERY_RUNNING) {
+            return delivery->arrived_us;
+        }
+    }
+    return -1;
 }
 
 int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us)

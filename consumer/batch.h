@@ -36,6 +36,7 @@ struct con_delivery {
     struct con_delivery *next;
     enum con_delivery_state state;
     uint64_t tag;
+    int64_t arrived_us;
     struct sl_span bytes;       /* the message body; owned, behind this struct */
     struct sl_span routing_key; /* the event's first one, or absent when unknown; owned, as all */
     struct sl_span message_id;  /* property, or absent */
@@ -98,6 +99,9 @@ void con_batch_divert(struct con_batch *batch, struct con_delivery *delivery,
 
 /* As many bytes are held as may be: stop reading. */
 bool con_batch_is_full(const struct con_batch *batch);
+
+/* When the oldest one arrived that is WAITING or RUNNING; -1: there is none. */
+int64_t con_batch_oldest_us(const struct con_batch *batch);
 
 /* Microseconds until a transaction should start: 0 now, -1 there is nothing to do. */
 int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us);

@@ -433,6 +433,12 @@ int64_t con_desk_oldest_us(const struct con_desk *desk)
     return 0;
 }
 
+int64_t con_desk_oldest_arrival_ms(const struct con_desk *desk)
+{
+    int64_t oldest_us = con_batch_oldest_us(&desk->batch);
+    return oldest_us < 0 ? -1 : oldest_us / 1000;
+}
+
 void con_desk_resume(struct con_desk *desk)
 {
     desk->is_draining = false;

@@ -57,6 +57,9 @@ void con_desk_show_breakers(const struct con_desk *desk, struct sl_json_writer *
 /* When the oldest event in hand was received; 0: none in hand. */
 int64_t con_desk_oldest_us(const struct con_desk *desk);
 
+/* On the monotonic clock, when the oldest one arrived that is not decided; -1: there is none. */
+int64_t con_desk_oldest_arrival_ms(const struct con_desk *desk);
+
 /* Takes deliveries again after con_desk_drain. */
 void con_desk_resume(struct con_desk *desk);
 /* Ends the running transaction, gives back what was not started and what still arrives. */

@@ -6,7 +6,9 @@
 
 #include "consumer/apply.h"
 #include "consumer/desk.h"
+#include "consumer/patience.h"
 #include "consumer/watch.h"
+#include "shared/clock.h"
 
 /* Deliveries after which what is suspected must have come again, if it comes here at all. */
 #define ISOLATED_PREFETCHES 2u
@@ -24,6 +26,8 @@ struct con_worker {
     struct con_desk *desk;
     struct con_flight *flight; /* NULL without a usable folder */
     struct sl_timer *grace;
+    struct con_patience patience;
+    struct sl_timer *patience_timer;
     char tag[SL_SUBSYSTEM_NAME_BYTES + 24]; /* of the consumer; a new one for each time */
     unsigned tags;
     bool is_told;   /* of what operators have set */
@@ -42,6 +46,9 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err);
 static void pause_work(struct con_worker *worker);
 static void resume_work(struct con_worker *worker);
 static void on_grace(void *arg);
+static void on_patience(void *arg);
+static void rest(struct con_worker *worker);
+static void take_again(struct con_worker *worker);
 static void stop_consuming(struct con_worker *worker);
 static void consume(struct con_worker *worker);
 static void tell_started(struct con_worker *worker);
@@ -66,7 +73,9 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     con_watch_init(&worker->broker_watch, opts->log, opts->metrics, true, worker->name, "consume");
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
     worker->grace = sl_timer_new(opts->loop, on_grace, worker);
-    if (worker->grace == NULL) {
+    worker->patience.timeout_ms = opts->consumer_timeout_ms;
+    worker->patience_timer = sl_timer_new(opts->loop, on_patience, worker);
+    if (worker->grace == NULL || worker->patience_timer == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for a worker");
         con_worker_free(worker);
         return NULL;
@@ -76,6 +85,7 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
         con_worker_free(worker);
         return NULL;
     }
+    sl_timer_arm(worker->patience_timer, con_patience_look_ms(&worker->patience));
     return worker;
 }
 
@@ -193,6 +203,7 @@ void con_worker_free(struct con_worker *worker)
     con_flight_free(worker->flight);
     con_handler_done(&worker->handler);
     sl_timer_free(worker->grace);
+    sl_timer_free(worker->patience_timer);
     free(worker);
 }
 
@@ -204,7 +215,7 @@ bool con_worker_has_tried(const struct con_worker *worker)
 bool con_worker_is_well(const struct con_worker *worker)
 {
     return sl_amqp_link_state(worker->broker) == SL_AMQP_UP && sl_pg_link_is_up(worker->pg) &&
-           con_desk_is_well(worker->desk);
+           con_desk_is_well(worker->desk) && !worker->patience.is_resting;
 }
 
 size_t con_worker_held(const struct con_worker *worker)
@@ -216,6 +227,7 @@ void con_worker_drain(struct con_worker *worker)
 {
     worker->is_draining = true;
     sl_timer_disarm(worker->grace);
+    sl_timer_disarm(worker->patience_timer);
     stop_consuming(worker);
     con_desk_drain(worker->desk);
 }
@@ -273,11 +285,49 @@ static void on_grace(void *arg)
 static void resume_work(struct con_worker *worker)
 {
     worker->is_paused = false;
+    (void)con_patience_end(&worker->patience); /* whoever resumes wants it tried */
     sl_timer_disarm(worker->grace);
     sl_info(worker->opts.log, "consumer.resumed", "the pause is over",
             sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name));
     con_desk_resume(worker->desk);
     consume(worker);
+}
+
+static void on_patience(void *arg)
+{
+    struct con_worker *worker = arg;
+    int64_t oldest_ms = con_desk_oldest_arrival_ms(worker->desk);
+    switch (con_patience_look(&worker->patience, sl_clock_mono_ms(), oldest_ms)) {
+    case CON_PATIENCE_GIVE_BACK:
+        rest(worker);
+        break;
+    case CON_PATIENCE_TAKE:
+        take_again(worker);
+        break;
+    case CON_PATIENCE_STAY:
+        break;
+    }
+    sl_timer_arm(worker->patience_timer, con_patience_look_ms(&worker->patience));
+}
+
+static void rest(struct con_worker *worker)
+{
+    sl_warn(worker->opts.log, "consumer.given_back",
+            "not applied for three quarters of the broker's consumer_timeout, so they wait in the "
+            "queue; no attempt is spent",
+            sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name),
+            sl_int("held", (int64_t)con_desk_held(worker->desk)),
+            sl_int("rest_ms", worker->patience.rests_until - sl_clock_mono_ms()));
+    stop_consuming(worker);
+    con_desk_drain(worker->desk);
+}
+
+static void take_again(struct con_worker *worker)
+{
+    if (!worker->is_paused && !worker->is_draining) {
+        con_desk_resume(worker->desk);
+        consume(worker);
+    }
 }
 
 bool con_worker_is_consuming(const struct con_worker *worker)
@@ -308,7 +358,7 @@ static void consume(struct con_worker *worker)
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
     struct sl_err why;
     if (worker->is_consuming || worker->is_draining || !worker->is_told || worker->is_paused ||
-        !is_open || !sl_pg_link_is_up(worker->pg)) {
+        worker->patience.is_resting || !is_open || !sl_pg_link_is_up(worker->pg)) {
         return;
     }
     snprintf(worker->tag, sizeof worker->tag, "%s.%u", subsystem->queue, worker->tags++);
@@ -368,7 +418,11 @@ static void on_pg_up(struct sl_pg_link *link, void *arg)
     struct con_worker *worker = arg;
     con_watch_up(&worker->pg_watch);
     con_desk_pg_up(worker->desk);
-    consume(worker);
+    if (con_patience_end(&worker->patience)) {
+        take_again(worker);
+    } else {
+        consume(worker);
+    }
 }
 
 /* What is held stays held; the desk runs it again when the link is up. */

@@ -3,7 +3,7 @@
  *
  * Three connections: one to consume, one to publish what failed (onward), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
- * counts towards the queue's delivery limit); the broker adds no more than the prefetch, and no more than CON_BATCH_HELD_BYTES_MAX is read.
+ * counts towards the queue's delivery limit), but gives it back before the broker's consumer_timeout would close the channel (patience); the broker adds no more than the prefetch, and no more than CON_BATCH_HELD_BYTES_MAX is read.
  * It never consumes again under a consumer tag that it has cancelled: with unacknowledged deliveries of the same tag this crashes the channel of
  * RabbitMQ 3.10 (seen with 3.10.8, quorum queues).
  * Refuses: declaring queues; what happens to a delivery is the desk's.
@@ -33,8 +33,9 @@ struct con_worker_opts {
     const struct sl_subsystem *subsystem;
     const struct con_target *target; /* of the subsystem */
     struct con_attempts *attempts;
-    const char *state_dir; /* for the file of what is in hand */
-    unsigned number;       /* from 0, among the workers of the subsystem */
+    const char *state_dir;       /* for the file of what is in hand */
+    int64_t consumer_timeout_ms; /* the broker's, > 0 */
+    unsigned number;             /* from 0, among the workers of the subsystem */
 };
 
 struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_err *err) SL_MUST;

@@ -42,6 +42,7 @@ export const servers = {
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     return () => pids.forEach((pid) => process.kill(pid, 'SIGCONT'));
   },
+  rabbitmqctl: (...args) => dev('rabbitmqctl', ...args),
   stop: (name) => dev('stop', name),
   start: (name) => dev('start', name),
   // As a power cut for one server. Its supervisor starts it again; resolves when it serves.
