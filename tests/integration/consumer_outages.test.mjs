@@ -8,7 +8,7 @@ import { Sender } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
 import { servers } from './lib/servers.mjs';
 
-const isLong = process.env.SLUICE_TEST_LONG === '1';
+const isLong = process.env.TEST_LONG === '1';
 const STORIES = isLong ? 2000 : 200;
 const OUTAGE_MS = isLong ? 600000 : 20000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -36,7 +36,7 @@ async function applyThrough(name, { fault, seed = 5 }) {
   await fault();
   const { accepted } = await sending;
   assert.equal(accepted.size, events.length);
-  await until('every event is in the inbox', async () => (await count('sluice_inbox')) === events.length, 180000);
+  await until('every event is in the inbox', async () => (await count('sluice_inbox')) === events.length, isLong ? 600000 : 180000);
   await until('nothing waits in the broker', async () => (await stack.api('GET', `/api/queues/${stack.name}`)).every((queue) => (queue.messages ?? 0) === 0), 60000);
   assert.equal(await count('(SELECT FROM sluice_inbox GROUP BY event_id HAVING count(*) > 1) AS doubled'), 0);
   assert.deepEqual(await wrongRows(stack, expected), []);
