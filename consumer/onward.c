@@ -21,6 +21,7 @@ struct con_onward {
 static void on_up(struct sl_amqp_link *link, void *arg);
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                     void *arg);
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason,
                        void *arg);
 static void on_timer(void *arg);
@@ -61,6 +62,7 @@ struct con_onward *con_onward_new(const struct con_onward_opts *opts, struct sl_
             .arg = onward,
             .on_up = on_up,
             .on_down = on_down,
+            .on_papers = on_papers,
             .on_blocked = on_blocked,
             .on_settled = on_settled,
         },
@@ -239,6 +241,13 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
     (void)link;
     struct con_onward *onward = arg;
     con_watch_down(&onward->watch, why, wait_ms);
+}
+
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg)
+{
+    (void)link;
+    struct con_onward *onward = arg;
+    con_watch_papers(&onward->watch, why);
 }
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)

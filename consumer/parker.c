@@ -56,6 +56,7 @@ static void reconsider(struct con_parker *parker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
 static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                            void *arg);
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_pg_up(struct sl_pg_link *link, void *arg);
 static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms,
                        void *arg);
@@ -142,6 +143,7 @@ static bool make_links(struct con_parker *parker, struct sl_err *err)
             .arg = parker,
             .on_up = on_broker_up,
             .on_down = on_broker_down,
+            .on_papers = on_papers,
             .on_delivery = on_delivery,
         },
         err);
@@ -221,6 +223,13 @@ static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, 
     } else {
         pile_reset(&parker->writing);
     }
+}
+
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg)
+{
+    (void)link;
+    struct con_parker *parker = arg;
+    con_watch_papers(&parker->broker_watch, why);
 }
 
 static void on_pg_up(struct sl_pg_link *link, void *arg)

@@ -37,6 +37,13 @@ void con_watch_down(struct con_watch *watch, const struct sl_err *why, int64_t w
                sl_int("wait_ms", wait_ms));
 }
 
+void con_watch_papers(struct con_watch *watch, const struct sl_err *why)
+{
+    sl_log_err(watch->log, SL_WARN, "tls.rejected",
+               "files for the broker's TLS cannot be used; the last good ones serve on", why,
+               sl_str("link", watch->name));
+}
+
 void con_watch_blocked(struct con_watch *watch, enum sl_amqp_state state, struct sl_span reason)
 {
     sl_series_set(sl_metrics_series(watch->metrics, SL_M_BROKER_BLOCKED, watch->name, NULL),

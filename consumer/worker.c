@@ -55,6 +55,7 @@ static void tell_started(struct con_worker *worker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
 static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                            void *arg);
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
                         void *arg);
 static void on_pg_up(struct sl_pg_link *link, void *arg);
@@ -146,6 +147,7 @@ static bool open_broker(struct con_worker *worker, struct sl_err *err)
             .arg = worker,
             .on_up = on_broker_up,
             .on_down = on_broker_down,
+            .on_papers = on_papers,
             .on_delivery = on_delivery,
         },
         err);
@@ -399,6 +401,13 @@ static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, 
     worker->is_consuming = false;
     worker->is_queue_missing = why->code == SL_E_AMQP_NOT_FOUND;
     con_desk_forget(worker->desk);
+}
+
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg)
+{
+    (void)link;
+    struct con_worker *worker = arg;
+    con_watch_papers(&worker->broker_watch, why);
 }
 
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "shared/amqp_papers.h"
+
 #define MISTAKES_BYTES_MAX 8192u
 /* The publisher's default of SLUICE_METRICS_LISTEN. */
 #define PUBLISHER_METRICS "127.0.0.1:9463"
@@ -39,16 +41,28 @@ void ops_address_done(struct ops_address *address)
     ops_stack_done(&address->stack);
 }
 
-const char *ops_address_amqp(const struct ops_address *address, struct sl_err *err)
+bool ops_address_amqp(const struct ops_address *address, struct sl_amqp_url *out_url,
+                      struct sl_err *err)
 {
-    const char *url = address->settings.amqp_url;
+    const struct ops_settings *settings = &address->settings;
+    const char *url = settings->amqp_url;
     if (url == NULL) {
         url = ops_stack_get(&address->stack, "AMQP_URL");
     }
     if (url == NULL) {
-        sl_fail(err, SL_E_CONFIG, "no broker is known: set AMQP_URL, or run `sluice dev`");
+        return sl_fail(err, SL_E_CONFIG, "no broker is known: set AMQP_URL, or run `sluice dev`");
     }
-    return url;
+    if (!sl_amqp_url_parse(url, out_url, err)) {
+        return false;
+    }
+    SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
+    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
+    sl_amqp_papers_set(out_url,
+                       &(struct sl_tls_papers){ .ca = settings->amqp_ca,
+                                                .certificate = settings->amqp_cert,
+                                                .key = settings->amqp_key },
+                       &mistakes);
+    return sl_conf_verdict(&mistakes, err);
 }
 
 const char *ops_address_api(const struct ops_address *address)

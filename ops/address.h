@@ -10,6 +10,7 @@
 #define OPS_ADDRESS_H
 
 #include "ops/stack.h"
+#include "shared/amqp_url.h"
 #include "shared/conf.h"
 
 #define OPS_URL_BYTES         512u
@@ -34,8 +35,9 @@ bool ops_address_open(struct ops_address *address, struct sl_err *err) SL_MUST;
 /* Accepts zeroed storage. */
 void ops_address_done(struct ops_address *address);
 
-/* Borrowed; NULL with SL_E_CONFIG when nobody named a broker. */
-const char *ops_address_amqp(const struct ops_address *address, struct sl_err *err) SL_MUST;
+/* Release with sl_amqp_url_done. SL_E_CONFIG when nobody named a broker, or wrongly; mistakes with its TLS go to stderr, as those of the rest do. */
+bool ops_address_amqp(const struct ops_address *address, struct sl_amqp_url *out_url,
+                      struct sl_err *err) SL_MUST;
 /* Borrowed; NULL when there is none. */
 const char *ops_address_api(const struct ops_address *address);
 /* Base URLs without a trailing slash; flag may be NULL. */

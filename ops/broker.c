@@ -40,7 +40,8 @@ static void on_declared(struct sl_amqp_link *link, const struct sl_amqp_declared
 static enum ops_declared answer_of(const struct sl_err *err);
 static bool wait_until_over(struct ops_broker *broker, int64_t limit_ms, struct sl_err *err);
 
-struct ops_broker *ops_broker_new(const char *amqp_url, int64_t wait_ms, struct sl_err *err)
+struct ops_broker *ops_broker_new(const struct ops_address *address, int64_t wait_ms,
+                                  struct sl_err *err)
 {
     SL_AUTO(ops_broker_free) struct ops_broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) {
@@ -49,7 +50,7 @@ struct ops_broker *ops_broker_new(const char *amqp_url, int64_t wait_ms, struct 
     }
     broker->until_ms = sl_clock_mono_ms() + wait_ms;
     snprintf(broker->name, sizeof broker->name, "sluice/%d", (int)getpid());
-    if (!sl_amqp_url_parse(amqp_url, &broker->url, err)) {
+    if (!ops_address_amqp(address, &broker->url, err)) {
         return NULL;
     }
     broker->loop = sl_loop_new(err);

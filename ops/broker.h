@@ -9,6 +9,7 @@
 #ifndef OPS_BROKER_H
 #define OPS_BROKER_H
 
+#include "ops/address.h"
 #include "shared/amqp_link.h"
 
 struct ops_broker;
@@ -21,7 +22,7 @@ enum ops_declared {
 };
 
 /* Connects. wait_ms 0: one attempt a host; else attempts go on for that long. */
-struct ops_broker *ops_broker_new(const char *amqp_url, int64_t wait_ms,
+struct ops_broker *ops_broker_new(const struct ops_address *address, int64_t wait_ms,
                                   struct sl_err *err) SL_MUST;
 /* Accepts NULL. */
 void ops_broker_free(struct ops_broker *broker);

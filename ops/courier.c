@@ -39,7 +39,7 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
                        void *arg);
 static void wait_for_broker(struct ops_courier *courier);
 
-struct ops_courier *ops_courier_new(const char *amqp_url, struct sl_err *err)
+struct ops_courier *ops_courier_new(const struct ops_address *address, struct sl_err *err)
 {
     SL_AUTO(ops_courier_free) struct ops_courier *courier = calloc(1, sizeof *courier);
     if (courier == NULL) {
@@ -47,7 +47,7 @@ struct ops_courier *ops_courier_new(const char *amqp_url, struct sl_err *err)
         return NULL;
     }
     snprintf(courier->name, sizeof courier->name, "sluice/replay/%d", (int)getpid());
-    return sl_amqp_url_parse(amqp_url, &courier->url, err) && connect_link(courier, err)
+    return ops_address_amqp(address, &courier->url, err) && connect_link(courier, err)
                ? SL_TAKE(courier)
                : NULL;
 }

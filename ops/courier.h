@@ -8,6 +8,7 @@
 #ifndef OPS_COURIER_H
 #define OPS_COURIER_H
 
+#include "ops/address.h"
 #include "shared/amqp_link.h"
 
 #define OPS_COURIER_BATCH_MAX 64u
@@ -15,7 +16,7 @@
 struct ops_courier;
 
 /* Connects. */
-struct ops_courier *ops_courier_new(const char *amqp_url, struct sl_err *err) SL_MUST;
+struct ops_courier *ops_courier_new(const struct ops_address *address, struct sl_err *err) SL_MUST;
 /* Accepts NULL. */
 void ops_courier_free(struct ops_courier *courier);
 

@@ -52,7 +52,6 @@ struct wish {
 struct replay {
     struct wish wish;
     struct ops_address address;
-    const char *amqp_url;
     struct ops_pg_session *session;
     char run[OPS_REPLAY_NAME_BYTES];
     int64_t planned;
@@ -165,11 +164,9 @@ static bool read_rate(struct wish *wish, struct sl_err *err)
 
 static bool open_both(struct replay *replay, struct sl_err *err)
 {
-    if (!ops_address_open(&replay->address, err)) {
-        return false;
-    }
-    replay->amqp_url = ops_address_amqp(&replay->address, err);
-    if (replay->amqp_url == NULL) {
+    SL_DONE(sl_amqp_url_done) struct sl_amqp_url known = { 0 };
+    if (!ops_address_open(&replay->address, err) ||
+        !ops_address_amqp(&replay->address, &known, err)) {
         return false;
     }
     replay->session = ops_pg_session_here("sluice dead replay", false, err);
@@ -231,7 +228,7 @@ static bool check_queues(struct replay *replay, const struct ops_dead_filter *fi
     if (!ops_pg_query(replay->session, subsystems_sql, params, SL_COUNT(params), &rows, err)) {
         return false;
     }
-    SL_AUTO(ops_broker_free) struct ops_broker *broker = ops_broker_new(replay->amqp_url, 0, err);
+    SL_AUTO(ops_broker_free) struct ops_broker *broker = ops_broker_new(&replay->address, 0, err);
     for (size_t row = 0; broker != NULL && row < rows.row_count; row++) {
         const char *subsystem = ops_pg_cell_text(&rows, row, 0);
         if (strcmp(subsystem, OPS_UNROUTED_NAME) == 0) {
@@ -307,7 +304,7 @@ static bool publish(struct replay *replay, struct sl_err *err)
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     fprintf(stderr, "run %s: publishing\n", replay->run);
-    SL_AUTO(ops_courier_free) struct ops_courier *courier = ops_courier_new(replay->amqp_url, err);
+    SL_AUTO(ops_courier_free) struct ops_courier *courier = ops_courier_new(&replay->address, err);
     return courier != NULL &&
            ops_replay_publish(replay->session, courier, replay->run, 1000000 / replay->wish.rate,
                               &is_stopping, on_progress, replay, err);

@@ -87,7 +87,7 @@ static bool open_journal(struct drain *drain, struct sl_err *err)
 
 static bool open_courier(struct drain *drain, struct sl_err *err)
 {
-    drain->courier = ops_courier_new(drain->opts->amqp_url, err);
+    drain->courier = ops_courier_new(drain->opts->address, err);
     drain->moved_ms = sl_clock_mono_ms();
     return drain->courier != NULL;
 }

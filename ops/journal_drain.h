@@ -11,11 +11,11 @@
 
 #include <stdint.h>
 
-#include "shared/err.h"
+#include "ops/address.h"
 
 struct ops_journal_drain_opts {
     const char *dir;
-    const char *amqp_url;
+    const struct ops_address *address;
     int64_t rate;  /* events a second at most */
     int64_t limit; /* events at most; 0: all */
 };

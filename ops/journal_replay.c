@@ -158,11 +158,10 @@ static int drain(const struct wish *wish)
     struct sl_err err = { 0 };
     struct ops_journal_drain_result result = { 0 };
     SL_DONE(ops_address_done) struct ops_address address = { 0 };
-    const char *amqp = ops_address_open(&address, &err) ? ops_address_amqp(&address, &err) : NULL;
     const struct ops_journal_drain_opts opts = {
-        .dir = wish->dir, .amqp_url = amqp, .rate = wish->rate, .limit = wish->limit
+        .dir = wish->dir, .address = &address, .rate = wish->rate, .limit = wish->limit
     };
-    bool is_done = amqp != NULL && ops_journal_drain(&opts, &result, &err);
+    bool is_done = ops_address_open(&address, &err) && ops_journal_drain(&opts, &result, &err);
     if (!is_done && result.published == 0) {
         return ops_report("journal replay", &err);
     }

@@ -106,8 +106,7 @@ static void ask_broker(struct ops_queue_eyes *eyes, const struct ops_address *ad
 {
     struct sl_err *err = &look->broker_err;
     if (eyes->broker == NULL) {
-        const char *amqp_url = ops_address_amqp(address, err);
-        eyes->broker = amqp_url == NULL ? NULL : ops_broker_new(amqp_url, 0, err);
+        eyes->broker = ops_broker_new(address, 0, err);
     }
     bool is_well = eyes->broker != NULL;
     for (size_t i = 0; i < look->count && is_well; i++) {

@@ -395,9 +395,9 @@ static bool open_broker(struct reconcile *reconcile, struct sl_err *err)
     if (reconcile->courier != NULL) {
         return true;
     }
-    const char *url = ops_address_amqp(&reconcile->address, err);
-    reconcile->broker = url == NULL ? NULL : ops_broker_new(url, 0, err);
-    reconcile->courier = reconcile->broker == NULL ? NULL : ops_courier_new(url, err);
+    reconcile->broker = ops_broker_new(&reconcile->address, 0, err);
+    reconcile->courier =
+        reconcile->broker == NULL ? NULL : ops_courier_new(&reconcile->address, err);
     return reconcile->courier != NULL;
 }
 

@@ -83,12 +83,8 @@ static bool compare(const struct wish *wish, const struct ops_address *address,
     SL_DONE(sl_arena_done) struct sl_arena arena = { 0 };
     struct ops_bindings bindings = { 0 };
     sl_arena_init(&arena, BINDINGS_ARENA_BYTES);
-    const char *amqp_url = ops_address_amqp(address, err);
-    if (amqp_url == NULL) {
-        return false;
-    }
     SL_AUTO(ops_broker_free)
-    struct ops_broker *broker = ops_broker_new(amqp_url, wish->wait_ms, err);
+    struct ops_broker *broker = ops_broker_new(address, wish->wait_ms, err);
     if (broker == NULL) {
         return false;
     }

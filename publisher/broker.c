@@ -35,6 +35,7 @@ static void on_up(struct sl_amqp_link *link, void *arg);
 static void take_over(struct pub_broker *broker);
 static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                     void *arg);
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason,
                        void *arg);
 static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publish_outcome outcome,
@@ -74,6 +75,7 @@ static bool open_link(struct pub_broker *broker, const struct sl_amqp_url *url, 
     opts.arg = broker;
     opts.on_up = on_up;
     opts.on_down = on_down;
+    opts.on_papers = on_papers;
     opts.on_blocked = on_blocked;
     opts.on_settled = on_settled;
     hold->link = sl_amqp_link_new(&opts, err);
@@ -163,7 +165,7 @@ static void take_over(struct pub_broker *broker)
     broker->spent = broker->used;
     broker->used = broker->next;
     broker->next = (struct hold){ .link = NULL };
-    sl_info(broker->opts.log, "broker.changed", "the broker of the new AMQP_URL is in use",
+    sl_info(broker->opts.log, "broker.changed", "the connection made for the reload is in use",
             sl_int("inflight", (int64_t)sl_amqp_link_inflight(broker->spent.link)));
     announce_up(broker);
     sl_timer_arm(broker->tidy, 0);
@@ -173,13 +175,23 @@ static void on_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t
 {
     struct pub_broker *broker = arg;
     if (link == broker->next.link) {
-        sl_log_err(broker->opts.log, SL_WARN, "broker.change_failed",
-                   "the broker of the new AMQP_URL cannot be reached; the old one stays in use",
-                   why, sl_int("wait_ms", wait_ms));
+        sl_log_err(
+            broker->opts.log, SL_WARN, "broker.change_failed",
+            "the broker cannot be reached as the reload says; the old connection stays in use", why,
+            sl_int("wait_ms", wait_ms));
     } else if (link == broker->used.link) {
         happened(broker, PUB_OUTAGE_EV_LOST);
         broker->opts.link.on_down(link, why, wait_ms, broker->opts.link.arg);
     }
+}
+
+static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg)
+{
+    (void)link;
+    struct pub_broker *broker = arg;
+    sl_log_err(broker->opts.log, SL_WARN, "tls.rejected",
+               "files for the broker's TLS cannot be used; the last good ones serve on", why,
+               sl_str("link", "publish"));
 }
 
 static void on_blocked(struct sl_amqp_link *link, bool is_blocked, struct sl_span reason, void *arg)

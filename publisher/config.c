@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/amqp_papers.h"
 #include "shared/listen.h"
 
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct pub_config, field, TYPE, __VA_ARGS__)
@@ -91,6 +92,12 @@ static void check_amqp(struct pub_config *config, struct sl_buf *mistakes)
                            "AMQP_URL: must be set, e.g. amqp://user:password@host:5672\n");
     } else if (!sl_amqp_url_parse(config->amqp_url, &config->amqp, &why)) {
         sl_buf_printf(mistakes, "AMQP_URL: %s\n", why.text);
+    } else {
+        sl_amqp_papers_set(&config->amqp,
+                           &(struct sl_tls_papers){ .ca = config->amqp_ca,
+                                                    .certificate = config->amqp_cert,
+                                                    .key = config->amqp_key },
+                           mistakes);
     }
 }
 

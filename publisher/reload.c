@@ -13,9 +13,11 @@ static const struct {
     const char *name;
     enum { LEVEL, SECRET, AMQP, SENTRY } kind;
 } reloadable[] = {
-    { "LOG_LEVEL", LEVEL },    { "EVENTBUS_DEGRADED_LOG_LEVEL", LEVEL },
-    { STRIPE_SECRET, SECRET }, { "AMQP_URL", AMQP },
-    { "SENTRY_DSN", SENTRY },  { "SENTRY_DSN_QUEUE", SENTRY },
+    { "LOG_LEVEL", LEVEL },         { "EVENTBUS_DEGRADED_LOG_LEVEL", LEVEL },
+    { STRIPE_SECRET, SECRET },      { "AMQP_URL", AMQP },
+    { "SLUICE_AMQP_CA", AMQP },     { "SLUICE_AMQP_CERT", AMQP },
+    { "SLUICE_AMQP_KEY", AMQP },    { "SENTRY_DSN", SENTRY },
+    { "SENTRY_DSN_QUEUE", SENTRY },
 };
 
 static void check(const struct pub_reload *reload, const struct pub_config *fresh,
@@ -116,6 +118,8 @@ void pub_reload_compare(const struct pub_config *now, const struct pub_config *f
         bool can = can_reload(now, fresh, names[i], out_plan);
         append_name(can ? &out_plan->changed : &out_plan->needs_restart, names[i]);
     }
+    /* Under the same names the files may hold something new. */
+    out_plan->has_amqp = out_plan->has_amqp || fresh->amqp_ca != NULL || fresh->amqp_cert != NULL;
     compare_sources(now, fresh, out_plan);
     compare_hashes(now, fresh, out_plan);
 }

@@ -4,7 +4,7 @@
  * A process does not see its environment change, so what can be new comes from files: <NAME>_FILE values, and names in the file of SLUICE_CONFIG that the
  * environment does not set. In force at once,
  * without dropping a request: LOG_LEVEL and EVENTBUS_DEGRADED_LOG_LEVEL (also back from what an operator set), the signing secrets of every source (from the next
- * complete request on), bearer tokens, the origin secret, AMQP_URL (publisher/broker.h), SENTRY_DSN and SENTRY_DSN_QUEUE. Other names that differ are said to need a restart.
+ * complete request on), bearer tokens, the origin secret, AMQP_URL (publisher/broker.h) and the files of SLUICE_AMQP_*, SENTRY_DSN and SENTRY_DSN_QUEUE. Other names that differ are said to need a restart.
  * Law: a configuration with a mistake is rejected as a whole; one log line names all mistakes, and everything stays as it was.
  * Threads: belongs to the loop whose configuration it is.
  */
@@ -33,7 +33,7 @@ struct pub_reload_plan {
     struct sl_buf needs_restart;
     bool has_tokens;                      /* bearer tokens are */
     bool has_origin;                      /* SLUICE_ORIGIN_SECRET is */
-    bool has_amqp;                        /* AMQP_URL is among the changed */
+    bool has_amqp;                        /* another connection to the broker */
     size_t secret_places[SL_SOURCES_MAX]; /* sources whose secrets are */
     size_t secret_count;
     bool has_sentry; /* one of Sentry's is */

@@ -132,7 +132,7 @@ static bool make_parts(struct sl_amqp_link *link, struct sl_err *err)
         return false;
     }
     if (link->opts.url->is_tls) {
-        link->tls = sl_tls_client_new(err);
+        link->tls = sl_tls_client_new(&link->opts.url->papers, err);
         if (link->tls == NULL) {
             return false;
         }

@@ -84,6 +84,8 @@ struct sl_amqp_link_opts {
     /* Also after a failed attempt; wait_ms is the pause before the next one. */
     void (*on_down)(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                     void *arg);
+    /* Files of url->papers cannot be used; what was read last serves this attempt too. */
+    void (*on_papers)(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
     /*
      * BLOCKED or STALLED begins, or ends with UP; sl_amqp_link_state says which it is. A link that is stalled becomes UP when nothing is owed any
      * more, and is given up for another connection when that takes too long.

@@ -9,6 +9,7 @@
 #define OUT_KEPT_BYTES (4u * 1024u * 1024u) /* room kept between messages */
 #define READ_BYTES_MAX 65536u               /* per turn of the loop */
 
+static void read_papers(struct sl_amqp_link *link);
 static void on_dialed(int fd, const struct sl_err *why, void *arg);
 static bool open_bufferevent(struct sl_amqp_link *link, int fd, struct sl_err *err);
 static void on_readable(struct bufferevent *bev, void *arg);
@@ -19,6 +20,7 @@ void sl_link_dial(struct sl_amqp_link *link)
 {
     const struct sl_amqp_host *host = &link->opts.url->hosts[link->host_index];
     struct sl_err err = { 0 };
+    read_papers(link);
     sl_timer_arm(link->attempt_timer, link->opts.attempt_ms);
     link->dial = sl_dial_new(link->opts.loop, on_dialed, link, &err);
     if (link->dial == NULL) {
@@ -26,6 +28,15 @@ void sl_link_dial(struct sl_amqp_link *link)
         return;
     }
     sl_dial_start(link->dial, host->name, host->port, link->opts.attempt_ms);
+}
+
+/* They may have been renewed since; while one half of a pair is, the last good ones serve. */
+static void read_papers(struct sl_amqp_link *link)
+{
+    struct sl_err why = { 0 };
+    if (link->tls != NULL && !sl_tls_client_load(link->tls, &why) && link->opts.on_papers != NULL) {
+        link->opts.on_papers(link, &why, link->opts.arg);
+    }
 }
 
 static void on_dialed(int fd, const struct sl_err *why, void *arg)

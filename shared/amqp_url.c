@@ -247,5 +247,8 @@ void sl_amqp_url_done(struct sl_amqp_url *url)
     free(url->password);
     free(url->user);
     free(url->vhost);
+    free(url->papers.ca);
+    free(url->papers.certificate);
+    free(url->papers.key);
     *url = (struct sl_amqp_url){ 0 };
 }

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "shared/err.h"
+#include "shared/tls.h"
 
 #define SL_AMQP_HOSTS_MAX 8u
 
@@ -28,6 +28,7 @@ struct sl_amqp_url {
     char *password; /* wiped by done */
     char *vhost;
     bool is_tls;
+    struct sl_tls_papers papers; /* not of the URL: shared/amqp_papers.h */
 };
 
 /* err never contains the password. */

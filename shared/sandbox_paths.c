@@ -20,9 +20,11 @@ static const char *const random_devices[] = { "/dev/urandom", "/dev/random" };
 
 /* Variables whose value is a file that is read later again; beside all that end in _FILE. */
 static const char *const file_names[] = {
-    "SLUICE_CONFIG",  "SLUICE_SUBSYSTEMS",    "SLUICE_SOURCES", "SLUICE_TLS_CERT",
-    "SLUICE_TLS_KEY", "SLUICE_TLS_CLIENT_CA", "OPENSSL_CONF",   "PGPASSFILE",
-    "PGSERVICEFILE",  "PGSSLROOTCERT",        "PGSSLCERT",      "PGSSLKEY",
+    "SLUICE_CONFIG",   "SLUICE_SUBSYSTEMS", "SLUICE_SOURCES",
+    "SLUICE_TLS_CERT", "SLUICE_TLS_KEY",    "SLUICE_TLS_CLIENT_CA",
+    "SLUICE_AMQP_CA",  "SLUICE_AMQP_CERT",  "SLUICE_AMQP_KEY",
+    "OPENSSL_CONF",    "PGPASSFILE",        "PGSERVICEFILE",
+    "PGSSLROOTCERT",   "PGSSLCERT",         "PGSSLKEY",
     "PGSSLCRL",
 };
 static const char *const folder_names[] = { "SSL_CERT_DIR", "CREDENTIALS_DIRECTORY" };

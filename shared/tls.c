@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 struct sl_tls_client {
-    SSL_CTX *context;
+    const struct sl_tls_papers *papers;
+    SSL_CTX *context; /* in force */
 };
 
 struct sl_tls_server {
@@ -31,6 +32,11 @@ struct sl_tls_server {
 
 SL_DEFINE_AUTO(SSL_CTX *, SSL_CTX_free)
 
+static bool use_papers(const struct sl_tls_papers *papers, SSL_CTX *context, struct sl_err *err);
+static bool use_certificate(SSL_CTX *context, const char *file, struct sl_err *err);
+static bool use_key(SSL_CTX *context, const char *file, struct sl_err *err);
+static const char *alert_of(SSL *ssl);
+static void keep_alert(const SSL *ssl, int where, int value);
 static bool expect_host(SSL *ssl, const char *host);
 static bool make_context(struct sl_tls_server *server, SSL_CTX *context, struct sl_err *err);
 static bool demand_client_certificate(SSL_CTX *context, const char *client_ca, struct sl_err *err);
@@ -40,24 +46,66 @@ static int choose_http_1_1(SSL *ssl, const unsigned char **out, unsigned char *o
 static int64_t seconds_of(const ASN1_TIME *time);
 static bool fail_with(struct sl_err *err, const char *what, const char *file);
 
-struct sl_tls_client *sl_tls_client_new(struct sl_err *err)
+struct sl_tls_client *sl_tls_client_new(const struct sl_tls_papers *papers, struct sl_err *err)
 {
     SL_AUTO(sl_tls_client_free) struct sl_tls_client *client = calloc(1, sizeof *client);
-    if (client != NULL) {
-        client->context = SSL_CTX_new(TLS_client_method());
-    }
-    if (client == NULL || client->context == NULL) {
+    if (client == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for TLS");
         return NULL;
     }
-    SSL_CTX_set_verify(client->context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(client->context, SSL_SESS_CACHE_OFF);
-    if (SSL_CTX_set_min_proto_version(client->context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_default_verify_paths(client->context) != 1) {
-        sl_fail(err, SL_E_CONFIG, "the trusted certificates cannot be read");
-        return NULL;
+    client->papers = papers;
+    return sl_tls_client_load(client, err) ? SL_TAKE(client) : NULL;
+}
+
+bool sl_tls_client_load(struct sl_tls_client *client, struct sl_err *err)
+{
+    const struct sl_tls_papers *papers = client->papers;
+    if (client->context != NULL && papers->ca == NULL && papers->certificate == NULL) {
+        return true;
     }
-    return SL_TAKE(client);
+    SL_AUTO(SSL_CTX_free) SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    if (context == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no memory for TLS");
+    }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    SSL_CTX_set_info_callback(context, keep_alert);
+    ERR_clear_error();
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
+        return sl_fail(err, SL_E_MEMORY, "TLS cannot be set up");
+    }
+    if (!use_papers(papers, context, err)) {
+        return false;
+    }
+    SSL_CTX_free(client->context);
+    client->context = SL_TAKE(context);
+    return true;
+}
+
+static bool use_papers(const struct sl_tls_papers *papers, SSL_CTX *context, struct sl_err *err)
+{
+    if (papers->ca == NULL && SSL_CTX_set_default_verify_paths(context) != 1) {
+        return sl_fail(err, SL_E_CONFIG, "the trusted certificates cannot be read");
+    }
+    if (papers->ca != NULL && SSL_CTX_load_verify_file(context, papers->ca) != 1) {
+        return fail_with(err, "no authority can be read from", papers->ca);
+    }
+    return (papers->certificate == NULL || use_certificate(context, papers->certificate, err)) &&
+           (papers->key == NULL || use_key(context, papers->key, err));
+}
+
+static bool use_certificate(SSL_CTX *context, const char *file, struct sl_err *err)
+{
+    return SSL_CTX_use_certificate_chain_file(context, file) == 1 ||
+           fail_with(err, "no certificate can be read from", file);
+}
+
+/* Also refuses a key that belongs to another certificate than the one in use. */
+static bool use_key(SSL_CTX *context, const char *file, struct sl_err *err)
+{
+    return SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) == 1 ||
+           fail_with(err, "no key for the certificate can be read from", file);
 }
 
 void sl_tls_client_free(struct sl_tls_client *client)
@@ -89,6 +137,14 @@ struct bufferevent *sl_tls_client_open(struct sl_tls_client *client, struct even
     return bev;
 }
 
+/* A server that refuses our certificate may say so after the handshake, and libevent then tells of an end like any other. */
+static void keep_alert(const SSL *ssl, int where, int value)
+{
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
+        (void)SSL_set_app_data((SSL *)(uintptr_t)ssl, (void *)(uintptr_t)(value & 0xff));
+    }
+}
+
 /* A name is sent as SNI and must be in the certificate; an address must be in it as an address (RFC 6125, 6.2.1). */
 static bool expect_host(SSL *ssl, const char *host)
 {
@@ -110,7 +166,22 @@ const char *sl_tls_reason(struct bufferevent *bev)
     if (verdict != X509_V_OK) {
         return X509_verify_cert_error_string(verdict);
     }
-    return ERR_reason_error_string(bufferevent_get_openssl_error(bev));
+    const char *reason = ERR_reason_error_string(bufferevent_get_openssl_error(bev));
+    return reason != NULL ? reason : alert_of(ssl);
+}
+
+/* What the server said last. A write that fails first leaves it unread. */
+static const char *alert_of(SSL *ssl)
+{
+    unsigned char byte = 0;
+    if (SSL_get_app_data(ssl) == NULL && SSL_is_init_finished(ssl)) {
+        (void)SSL_peek(ssl, &byte, sizeof byte);
+        ERR_clear_error();
+    }
+    uintptr_t alert = (uintptr_t)SSL_get_app_data(ssl);
+    return alert == 0 ? NULL
+                      : ERR_reason_error_string(
+                            ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + (int)alert));
 }
 
 void sl_tls_flush(struct bufferevent *bev)
@@ -202,13 +273,10 @@ static bool make_context(struct sl_tls_server *server, SSL_CTX *context, struct 
         SSL_CTX_set_session_id_context(context, session_scope, sizeof session_scope - 1) != 1) {
         return sl_fail(err, SL_E_MEMORY, "TLS cannot be set up");
     }
-    if (SSL_CTX_use_certificate_chain_file(context, server->certificate) != 1) {
-        return fail_with(err, "no certificate can be read from", server->certificate);
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, server->key, SSL_FILETYPE_PEM) != 1) {
-        return fail_with(err, "no key for the certificate can be read from", server->key);
-    }
-    return server->client_ca == NULL || demand_client_certificate(context, server->client_ca, err);
+    return use_certificate(context, server->certificate, err) &&
+           use_key(context, server->key, err) &&
+           (server->client_ca == NULL ||
+            demand_client_certificate(context, server->client_ca, err));
 }
 
 static bool demand_client_certificate(SSL_CTX *context, const char *client_ca, struct sl_err *err)

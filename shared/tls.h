@@ -2,7 +2,8 @@
  * tls - TLS for connections that we open and for those that we accept, as bufferevents.
  *
  * We open: the peer must prove the name it was dialled by (subjectAltName; an address must be in it as an address) with a certificate of the system's
- * authorities, or of those in the file or folder that SSL_CERT_FILE and SSL_CERT_DIR name. TLS 1.2 at least. Sessions are not resumed.
+ * authorities, or of those in the file or folder that SSL_CERT_FILE and SSL_CERT_DIR name, or of those of its own papers only. TLS 1.2 at least.
+ * Sessions are not resumed. With a certificate of its own it proves itself to a server that asks; read again on command, as below.
  * We accept: certificate chain and key are PEM files, read again on command without touching connections that are open; with a client CA every
  * client must prove itself (authenticated origin pulls). TLS 1.2 at least, no renegotiation, HTTP/1.1 where a client asks by ALPN.
  * Refuses: switching any of that off; a key that asks for a passphrase.
@@ -21,7 +22,17 @@ struct event_base;
 struct sl_tls_client;
 struct sl_tls_server;
 
-struct sl_tls_client *sl_tls_client_new(struct sl_err *err) SL_MUST;
+/* Files, PEM; each may be NULL. A certificate without its key is read, for a check, but cannot be shown. */
+struct sl_tls_papers {
+    char *ca; /* trusted instead of the system's authorities */
+    char *certificate;
+    char *key;
+};
+/* papers: borrowed for the client's life. */
+struct sl_tls_client *sl_tls_client_new(const struct sl_tls_papers *papers,
+                                        struct sl_err *err) SL_MUST;
+/* Reads the papers again, for connections to come. On failure everything stays as it was. */
+bool sl_tls_client_load(struct sl_tls_client *client, struct sl_err *err) SL_MUST;
 /* Connections that are open stay usable. Accepts NULL. */
 void sl_tls_client_free(struct sl_tls_client *client);
 

@@ -214,6 +214,7 @@ CLAIM(sandbox__the_environment_says_which_files_are_needed)
                                          (char *)"SLUICE_CONFIG=/srv/sluice/sluice.conf",
                                          (char *)"SSL_CERT_DIR=/opt/authorities",
                                          (char *)"SLUICE_TLS_KEY=relative/key.pem",
+                                         (char *)"SLUICE_AMQP_CERT=/opt/papers/client.pem",
                                          (char *)"HOME=/home/app",
                                          (char *)"DATABASE_URL=/not/a/file",
                                          (char *)"NO_VALUE",
@@ -232,6 +233,7 @@ CLAIM(sandbox__the_environment_says_which_files_are_needed)
                                   "host=h sslkey=/opt/pgkeys/client.key passfile='relative'");
     CU_ASSERT_STRING_EQUAL(path_at(&paths, "/run/secrets"), "read");
     CU_ASSERT_STRING_EQUAL(path_at(&paths, "/srv/sluice"), "read");
+    CU_ASSERT_STRING_EQUAL(path_at(&paths, "/opt/papers"), "read");
     CU_ASSERT_STRING_EQUAL(path_at(&paths, "/srv/broker"), "read");
     CU_ASSERT_STRING_EQUAL(path_at(&paths, "/opt/authorities"), "read");
     CU_ASSERT_STRING_EQUAL(path_at(&paths, "/home/app/.postgresql"), "read");
