@@ -29,7 +29,7 @@ const char ops_journal_status_usage[] =
 const char ops_journal_list_usage[] = STATE_DIR_USAGE
     "  --limit N         at most so many, oldest first (50)\n"
     "  --all             also those that have been published and are not removed yet\n"
-    "  --poison          those that were set aside because this program cannot read them\n"
+    "  --poison          those that were set aside in poison/: unreadable, or larger than the broker takes\n"
     "  -o table|json     for people (default) or for programs\n"
     "Bodies are never shown. Exit status: 0, 66 there is no journal.\n";
 const char ops_journal_verify_usage[] = STATE_DIR_USAGE
@@ -239,7 +239,7 @@ static void print_status(const struct ops_journal_survey *survey, struct ops_dae
     if (survey->poisoned > 0) {
         printf(
             "%" PRIu64
-            " events could not be read as such and are in poison/: sluice journal list --poison\n",
+            " events could not be published as such and are in poison/: sluice journal list --poison\n",
             survey->poisoned);
     }
     if (survey->set_aside > 0) {

@@ -355,7 +355,7 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
         }
         event->failed |= 1u << deed;
         if (event->reason == NULL) {
-            event->reason = "not_sent";
+            event->reason = why.code == SL_E_AMQP_TOO_LARGE ? "too_large" : "not_sent";
         }
     }
 }

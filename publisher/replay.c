@@ -203,7 +203,11 @@ static bool send_one(struct pub_replay *replay, const struct sl_journal_record *
     size_t slot = free_slot(replay);
     const struct sl_amqp_message message = pub_wrap_message(&replay->wrap);
     if (!sl_amqp_publish(replay->link, &message, PUB_REPLAY_COOKIE + slot, &err)) {
-        return false;
+        if (err.code != SL_E_AMQP_TOO_LARGE) {
+            return false;
+        }
+        sl_journal_fail(replay->opts.journal, record->seq); /* poison/ in the end, with a finding */
+        return true;
     }
     replay->flying[slot] = (struct flying){ .seq = record->seq, .is_used = true };
     replay->flying_count++;

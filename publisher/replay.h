@@ -4,6 +4,7 @@
  * Oldest first, original id and time of receipt, persistent + mandatory, each settled by its confirm before the journal forgets it. Live traffic
  * goes first: a bounded window, a bounded rate, and a pause while many requests wait. Stops when the broker goes away and starts again by itself.
  * What a queue refuses (full, or none there) is no event's fault: such events go behind the others, and pauses grow until the broker takes one.
+ * What is larger than the broker takes is the event's own fault: it is set aside in poison/, and what is behind it goes on.
  * Refuses: forgetting an event that was not confirmed.
  * Threads: belongs to its loop.
  */

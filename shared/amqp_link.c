@@ -283,6 +283,9 @@ void sl_link_fail(struct sl_amqp_link *link, const struct sl_err *why)
     int64_t pause_ms = next_pause_ms(link, was_open, &copy);
     disconnect(link);
     link->phase = rule->to;
+    if (copy.code != SL_E_AMQP_TOO_LARGE) {
+        link->body_bytes_max = 0; /* who knows what comes back */
+    }
     sl_timer_arm(link->attempt_timer, pause_ms);
 
     sl_link_declared(link, NULL, &copy);

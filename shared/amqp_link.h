@@ -115,7 +115,8 @@ size_t sl_amqp_link_inflight(const struct sl_amqp_link *link);
 
 /*
  * Sends persistent + mandatory. True: on_settled will be called exactly once with cookie (only when confirms are on). False: nothing was sent
- * (SL_E_AMQP_NOT_UP while not UP, SL_E_LIMIT at publishes_max or for oversized fields).
+ * (SL_E_AMQP_NOT_UP while not UP, SL_E_LIMIT at publishes_max or for oversized fields, SL_E_AMQP_TOO_LARGE for a body that is larger than what this
+ * broker said it takes). The first such body is sent, and costs the connection; its limit is believed until the link goes down for anything else.
  */
 bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *message,
                      uint64_t cookie, struct sl_err *err) SL_MUST;

@@ -25,6 +25,10 @@ bool sl_amqp_publish(struct sl_amqp_link *link, const struct sl_amqp_message *me
     if (unsent_bytes > UNSENT_BYTES_MAX) {
         return sl_fail(err, SL_E_LIMIT, "%zu bytes wait for the broker to read them", unsent_bytes);
     }
+    if (link->body_bytes_max > 0 && message->body.bytes > link->body_bytes_max) {
+        return sl_fail(err, SL_E_AMQP_TOO_LARGE, "a message of %zu bytes: the broker takes %zu",
+                       message->body.bytes, link->body_bytes_max);
+    }
     if (!sl_wire_put_publish(link->wire, sl_link_out(link), message, err) ||
         !sl_link_send(link, err)) {
         return false;

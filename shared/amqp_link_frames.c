@@ -189,9 +189,12 @@ static void on_close(struct sl_amqp_link *link, const struct sl_wire_frame *fram
     struct sl_span text = frame->close.text;
     int text_bytes = text.bytes < REASON_BYTES_MAX ? (int)text.bytes : REASON_BYTES_MAX;
     bool is_channel = frame->kind == SL_WIRE_CHANNEL_CLOSE;
-    sl_fail(&err, sl_link_close_code(frame->close.code), "the broker closed the %s: %u %.*s (%s)",
-            is_channel ? "channel" : "connection", (unsigned)frame->close.code, text_bytes,
-            text.data, sl_link_phase_doing(link->phase));
+    size_t body_bytes_max = is_channel ? sl_link_body_bytes_max(frame->close.code, text) : 0;
+    enum sl_code code = sl_link_close_code(frame->close.code);
+    link->body_bytes_max = body_bytes_max; /* kept over the next connection, if this was all */
+    sl_fail(&err, body_bytes_max > 0 ? SL_E_AMQP_TOO_LARGE : code,
+            "the broker closed the %s: %u %.*s (%s)", is_channel ? "channel" : "connection",
+            (unsigned)frame->close.code, text_bytes, text.data, sl_link_phase_doing(link->phase));
 
     struct sl_buf *out = sl_link_out(link);
     bool put = is_channel ? sl_wire_put_channel_close_ok(link->wire, out, NULL) &&

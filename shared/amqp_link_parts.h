@@ -31,6 +31,7 @@ struct sl_amqp_link {
     size_t hosts_left; /* to be tried before the next pause */
     bool has_tried;
     int64_t up_since_ms;
+    size_t body_bytes_max; /* what this broker said it takes; 0: nothing said */
 
     unsigned entries; /* from the loop, nested */
     bool is_freed;

@@ -1,5 +1,10 @@
 #include "shared/amqp_link_step.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS_MAX       10    /* of a size; RabbitMQ takes half a gibibyte at most */
 #define REFUSED_PAUSE_MS 30000 /* runbooks/rabbitmq-unavailable.md: at most two logins a minute */
 
 static const struct sl_link_rule rules[] = {
@@ -143,6 +148,20 @@ enum sl_code sl_link_close_code(uint16_t reply_code)
     default: /* 200, 313, 320 connection-forced, 506 resource-error, 541 internal-error */
         return SL_E_AMQP_CLOSED;
     }
+}
+
+size_t sl_link_body_bytes_max(uint16_t reply_code, struct sl_span text)
+{
+    char copy[256]; /* a short string has 255 bytes (AMQP 0-9-1, 4.2.5.3) */
+    snprintf(copy, sizeof copy, "%.*s", text.bytes < sizeof copy ? (int)text.bytes : 0, text.data);
+    const char *said = strstr(copy, "message size ");
+    const char *limit = said == NULL ? NULL : strstr(said, "max size ");
+    if (reply_code != 406 || limit == NULL) {
+        return 0;
+    }
+    limit += strlen("max size ");
+    size_t digits = strspn(limit, "0123456789");
+    return digits > 0 && digits <= DIGITS_MAX ? strtoul(limit, NULL, 10) : 0;
 }
 
 int64_t sl_link_pause_ms_min(enum sl_code code)

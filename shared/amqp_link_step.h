@@ -77,6 +77,11 @@ enum sl_amqp_state sl_link_phase_state(enum sl_link_phase phase);
 
 /* What the broker's reply code in connection.close or channel.close means to us. */
 enum sl_code sl_link_close_code(uint16_t reply_code);
+/*
+ * The largest body the broker takes, when it closed the channel because one was larger; 0: it was closed for something else. RabbitMQ checks
+ * before it routes (rabbit_channel: "message size 1001 is larger than configured max size 1000"), and no reply code tells this 406 from others.
+ */
+size_t sl_link_body_bytes_max(uint16_t reply_code, struct sl_span text);
 /* Shortest pause after this error: a refused login or virtual host is not tried again at once, lest an account is locked. */
 int64_t sl_link_pause_ms_min(enum sl_code code);
 

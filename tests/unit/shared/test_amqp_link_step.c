@@ -101,6 +101,35 @@ CLAIM(link_step__owners_see_five_states)
     CU_ASSERT(sl_link_phase_state(SL_LINK_WAITING) == SL_AMQP_WAITING);
 }
 
+CLAIM(link_step__a_close_for_a_body_too_large_says_how_large_one_may_be)
+{
+    static const struct {
+        uint16_t reply_code;
+        const char *text;
+        size_t bytes_max;
+    } rows[] = {
+        { 406, "PRECONDITION_FAILED - message size 3210 is larger than configured max size 1000",
+          1000 },
+        { 406, "PRECONDITION_FAILED - message size 536870913 is larger than max size 536870912",
+          536870912 },
+        { 406, "PRECONDITION_FAILED - unknown delivery tag 7", 0 },
+        { 406, "PRECONDITION_FAILED - inequivalent arg 'max size 10' for queue 'q'", 0 },
+        { 406, "PRECONDITION_FAILED - message size 3210 is larger than configured max size", 0 },
+        { 406, "PRECONDITION_FAILED - message size 3210 is larger than configured max size many",
+          0 },
+        { 406,
+          "PRECONDITION_FAILED - message size 1 is larger than configured max size 99999999999",
+          0 },
+        { 406, "PRECONDITION_FAILED - message size 1 is larger than configured max size -1", 0 },
+        { 404, "NOT_FOUND - message size 3210 is larger than configured max size 1000", 0 },
+        { 406, "", 0 },
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        CU_ASSERT_EQUAL(sl_link_body_bytes_max(rows[i].reply_code, sl_span_of(rows[i].text)),
+                        rows[i].bytes_max);
+    }
+}
+
 CLAIM(link_step__reply_codes_say_whose_fault_it_is)
 {
     static const struct {
