@@ -1,17 +1,11 @@
-#include "publisher/intake.h"
+#include "publisher/intake_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "publisher/body_shape.h"
-#include "publisher/broker.h"
-#include "publisher/broker_signs.h"
-#include "publisher/pending.h"
 #include "publisher/refuse.h"
-#include "publisher/replay.h"
-#include "publisher/stores.h"
-#include "publisher/wrap.h"
 #include "shared/amqp_link.h"
 #include "shared/clock.h"
 
@@ -20,22 +14,6 @@
 #define ANSWER_BYTES_MAX 1024u
 /* So long after the last nack or return the broker does not count as confirming, although it is connected. */
 #define REFUSING_MS 3000
-
-struct pub_intake {
-    struct pub_intake_opts opts;
-    struct pub_outcomes outcomes;
-    struct pub_broker_signs signs;
-    struct pub_pending pending;
-    struct pub_wrap wrap;
-    struct pub_stores stores;
-    struct sl_buf answer;
-    struct pub_broker *broker;   /* NULL while the intake is being closed */
-    struct pub_replay *replay;   /* NULL without a journal, and while the intake is being closed */
-    struct sl_timer *late_timer; /* armed while requests wait */
-    struct sl_timer *refusing;   /* armed: the broker refused a publish a moment ago */
-    struct sl_series *inflight;
-    struct sl_series *confirm_seconds;
-};
 
 static bool open_replay(struct pub_intake *intake, struct sl_err *err);
 static size_t live(void *arg);
@@ -63,22 +41,8 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
                        struct sl_err *err);
 static bool take(struct pub_intake *intake, const struct pub_source *source,
                  struct pub_waiter waiter);
-static bool wrap_event(struct pub_intake *intake, const struct pub_event *event,
-                       struct sl_err *err);
 static void compare_claim(struct pub_intake *intake, const struct pub_event *event);
 static bool publish(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
-static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err);
-static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
-                const struct sl_err *why);
-static void answer_waiter(struct pub_intake *intake, struct pub_waiter waiter, const char *id,
-                          enum pub_answer answer);
-static void on_late(void *arg);
-static void end_late(struct pub_intake *intake, struct pub_event *event);
-static void forget(struct pub_intake *intake, struct pub_event *event, const char *kept);
-static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
-                 const struct sl_err *why);
-static bool describe(struct pub_intake *intake, const struct pub_event *event,
-                     struct pub_degraded *out, char out_sha256[SL_SHA256_HEX_BYTES]);
 
 struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_err *err)
 {
@@ -92,7 +56,7 @@ struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_
         .log = opts->log, .metrics = opts->metrics, .levels = opts->levels, .sentry = opts->sentry
     };
     sl_buf_init(&intake->answer, ANSWER_BYTES_MAX);
-    intake->late_timer = sl_timer_new(opts->loop, on_late, intake);
+    intake->late_timer = sl_timer_new(opts->loop, pub_intake_on_late, intake);
     intake->refusing = sl_timer_new(opts->loop, on_refusing_over, intake);
     if (intake->late_timer == NULL || intake->refusing == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for the intake");
@@ -201,8 +165,8 @@ void pub_intake_free(struct pub_intake *intake)
     for (uint32_t i = 0; intake->pending.events != NULL && i < intake->pending.max; i++) {
         struct pub_event *event = &intake->pending.events[i];
         if (!pub_waiter_is_nobody(&event->waiter)) {
-            answer_waiter(intake, pub_pending_release(&intake->pending, event), event->id,
-                          PUB_UNAVAILABLE);
+            pub_intake_answer(intake, pub_pending_release(&intake->pending, event), event->id,
+                              PUB_UNAVAILABLE);
         }
     }
     sl_timer_free(intake->late_timer);
@@ -347,7 +311,7 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
             event->reason = intake->broker == NULL ? "closing" : pub_outage_name(outage(intake));
         }
         if (deed == PUB_DEED_REFUSE) {
-            end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
+            pub_intake_end(intake, event, PUB_UNAVAILABLE, why.text[0] == '\0' ? NULL : &why);
             return;
         }
         if (start_deed(intake, event, deed, &why)) {
@@ -364,7 +328,7 @@ static void go_on(struct pub_intake *intake, struct pub_event *event)
 static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum pub_deed deed,
                        struct sl_err *err)
 {
-    if (!wrap_event(intake, event, err)) {
+    if (!pub_intake_wrap(intake, event, err)) {
         return false;
     }
     if (event->id[0] == '\0' && event->waiter.request != NULL) {
@@ -380,7 +344,7 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
                                  (uint64_t)intake->wrap.envelope.received_at_us * 1000,
                                  pub_pending_cookie(&intake->pending, event), err);
     case PUB_DEED_DROP:
-        return drop(intake, event, err);
+        return pub_intake_drop(intake, event, err);
     case PUB_DEED_REFUSE:
     case PUB_DEEDS:
         break;
@@ -388,7 +352,7 @@ static bool start_deed(struct pub_intake *intake, struct pub_event *event, enum 
     return sl_fail(err, SL_E_BUG, "no such deed");
 }
 
-static bool wrap_event(struct pub_intake *intake, const struct pub_event *event, struct sl_err *err)
+bool pub_intake_wrap(struct pub_intake *intake, const struct pub_event *event, struct sl_err *err)
 {
     const struct pub_waiter *waiter = &event->waiter;
     return waiter->batch == NULL
@@ -449,12 +413,12 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
     }
     struct pub_event *event = pub_pending_at(&intake->pending, cookie);
     if (event->is_abandoned) {
-        forget(intake, event, outcome == SL_PUBLISH_CONFIRMED ? "broker" : "none");
+        pub_intake_forget(intake, event, outcome == SL_PUBLISH_CONFIRMED ? "broker" : "none");
         return;
     }
     if (outcome == SL_PUBLISH_CONFIRMED) {
         sl_series_observe_us(intake->confirm_seconds, sl_clock_mono_us() - event->published_us);
-        end(intake, event, PUB_CONFIRMED, NULL);
+        pub_intake_end(intake, event, PUB_CONFIRMED, NULL);
         return;
     }
     event->failed |= 1u << PUB_DEED_PUBLISH;
@@ -468,9 +432,9 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
     struct pub_event *event = pub_pending_at(&intake->pending, cookie);
     (void)why; /* said by on_finding, once for all it concerns */
     if (event->is_abandoned) {
-        forget(intake, event, ok ? "journal" : "none");
+        pub_intake_forget(intake, event, ok ? "journal" : "none");
     } else if (ok) {
-        end(intake, event, PUB_JOURNALED, NULL);
+        pub_intake_end(intake, event, PUB_JOURNALED, NULL);
     } else {
         event->failed |= 1u << PUB_DEED_JOURNAL;
         go_on(intake, event);
@@ -478,131 +442,6 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
     if (ok) {
         on_replay_ready(intake);
     }
-}
-
-static bool drop(struct pub_intake *intake, struct pub_event *event, struct sl_err *err)
-{
-    struct pub_degraded lost = { 0 };
-    char sha256[SL_SHA256_HEX_BYTES];
-    if (!describe(intake, event, &lost, sha256)) {
-        return sl_fail(err, SL_E_MEMORY, "cannot hash the body");
-    }
-    const struct pub_drop line = {
-        .at_us = sl_clock_wall_us(),
-        .id = lost.envelope->id,
-        .type = lost.envelope->type,
-        .source = lost.envelope->source,
-        .body_bytes = lost.envelope->body.bytes,
-        .body_sha256 = sha256,
-        .reason = event->reason,
-    };
-    if (!pub_drops_write(&intake->stores.drops, &line, err)) {
-        return false;
-    }
-    end(intake, event, PUB_DROPPED, NULL);
-    return true;
-}
-
-/* Armed for the oldest request; looks again as long as one waits. */
-static void on_late(void *arg)
-{
-    struct pub_intake *intake = arg;
-    int64_t now_ms = sl_clock_mono_ms();
-    struct pub_event *event = NULL;
-    while ((event = pub_pending_oldest(&intake->pending)) != NULL) {
-        int64_t left_ms = event->taken_ms + intake->opts.answer_ms - now_ms;
-        if (left_ms > 0) {
-            sl_timer_arm(intake->late_timer, left_ms);
-            return;
-        }
-        end_late(intake, event);
-    }
-}
-
-/* What it waits for cannot be called off: it reports later, to forget(). */
-static void end_late(struct pub_intake *intake, struct pub_event *event)
-{
-    struct sl_err why = { 0 };
-    sl_fail(&why, SL_E_DEADLINE, "neither broker nor disk answered in time");
-    pub_outcome_count(intake->opts.metrics, event->source->name, PUB_LATE);
-    tell(intake, event, PUB_LATE, &why);
-    answer_waiter(intake, pub_pending_abandon(&intake->pending, event), event->id, PUB_LATE);
-}
-
-/* Kept after all, it is a duplicate of what the sender sends again, and applied once. */
-static void forget(struct pub_intake *intake, struct pub_event *event, const char *kept)
-{
-    sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_LATE, kept, NULL), 1);
-    pub_pending_forget(&intake->pending, event);
-    sl_series_set(intake->inflight, intake->pending.count);
-}
-
-/* The one place where an event is counted, logged and answered. */
-static void end(struct pub_intake *intake, struct pub_event *event, enum pub_answer answer,
-                const struct sl_err *why)
-{
-    pub_outcome_count(intake->opts.metrics, event->source->name, answer);
-    if (answer != PUB_CONFIRMED) {
-        tell(intake, event, answer, why);
-    }
-    struct pub_waiter waiter = pub_pending_release(&intake->pending, event);
-    sl_series_set(intake->inflight, intake->pending.count);
-    answer_waiter(intake, waiter, event->id, answer);
-}
-
-/* id: of the event; read before anything else happens. */
-static void answer_waiter(struct pub_intake *intake, struct pub_waiter waiter, const char *id,
-                          enum pub_answer answer)
-{
-    const struct pub_answer_row *row = pub_answer_row(answer);
-    if (waiter.batch != NULL) {
-        pub_batch_settle(waiter.batch, waiter.place, answer, intake->stores.is_durable);
-        return;
-    }
-    if (row->body != NULL) {
-        pub_refuse(waiter.request, answer);
-        return;
-    }
-    sl_buf_reset(&intake->answer);
-    pub_answer_received(answer, sl_span_of(id), intake->stores.is_durable, &intake->answer);
-    sl_http_reply(waiter.request, &(struct sl_http_reply){ .status = row->status,
-                                                           .body = sl_buf_span(&intake->answer) });
-}
-
-static void tell(struct pub_intake *intake, const struct pub_event *event, enum pub_answer answer,
-                 const struct sl_err *why)
-{
-    char sha256[SL_SHA256_HEX_BYTES] = "";
-    struct pub_degraded degraded = { .why = why };
-    struct sl_err unread = { 0 };
-    if (!wrap_event(intake, event, &unread) || !describe(intake, event, &degraded, sha256)) {
-        degraded.envelope =
-            &intake->wrap
-                 .envelope; /* as far as it could be read: the line is written all the same */
-    }
-    if (answer == PUB_JOURNALED) {
-        pub_outcome_journaled(&intake->outcomes, &degraded);
-    } else if (answer == PUB_DROPPED) {
-        pub_outcome_dropped(&intake->outcomes, &degraded);
-    } else {
-        pub_outcome_refused(&intake->outcomes, &degraded);
-    }
-}
-
-/* Of the event that is in the wrap. */
-static bool describe(struct pub_intake *intake, const struct pub_event *event,
-                     struct pub_degraded *out, char out_sha256[SL_SHA256_HEX_BYTES])
-{
-    uint8_t hash[SL_SHA256_BYTES];
-    out->envelope = &intake->wrap.envelope;
-    out->reason = event->reason;
-    out->body_sha256 = out_sha256;
-    if (!sl_sha256(intake->wrap.envelope.body, hash)) {
-        out_sha256[0] = '\0';
-        return false;
-    }
-    sl_hex_encode(hash, sizeof hash, out_sha256);
-    return true;
 }
 
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state)
