@@ -294,8 +294,9 @@ static const struct ops_command commands[] = {
       .run = ops_completion },
     { .name = "man",
       .purpose = "the manual page, made from the same tables as this help",
-      .usage = "",
-      .example = "sluice man | man -l -\nsluice man >/usr/local/share/man/man1/sluice.1",
+      .usage =
+          "  [publisher|consumer]  the page of a daemon, with every key of its environment; default: sluice(1)\n",
+      .example = "sluice man | man -l -\nsluice man publisher | man -l -",
       .run = ops_manual },
 };
 

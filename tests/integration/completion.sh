@@ -71,6 +71,11 @@ fi
 if command -v mandoc >/dev/null; then
     "$sluice" man >"$dir/sluice.1"
     mandoc -T lint -W warning "$dir/sluice.1" >&2 || complain 'mandoc has something to say'
+    for daemon in publisher consumer; do
+        "$sluice" man $daemon >"$dir/sluice-$daemon.8"
+        mandoc -T lint -W warning "$dir/sluice-$daemon.8" >&2 || complain "mandoc has something to say of $daemon"
+    done
+    mandoc -T utf8 "$dir/sluice-publisher.8" | col -b | grep 'SLUICE_JOURNAL_MAX' >/dev/null || complain 'a key of the publisher is not in its page'
     mandoc -T utf8 "$dir/sluice.1" | col -b | grep 'sluice topology diff -o json' >/dev/null || complain 'an example is not in the page as it is typed'
 fi
 if "$sluice" completion tcsh 2>"$dir/said"; then
