@@ -37,6 +37,7 @@ struct bench {
     struct bench_bodies bodies;
     struct connection connections[CONNECTIONS_MAX];
     size_t connection_count;
+    size_t next_connection; /* they take turns: a publisher closes one that has asked a thousand times */
     PGconn *database;
 
     int64_t *due_us; /* of each event */
@@ -164,9 +165,10 @@ static void send_due(struct bench *bench, int64_t start_us)
         if (due_us > sl_clock_mono_us()) {
             return;
         }
-        if (!bench->connections[i].is_busy) {
+        struct connection *connection = &bench->connections[bench->next_connection++ % bench->connection_count];
+        if (!connection->is_busy) {
             bench->due_us[bench->sent] = due_us;
-            send_event(bench, &bench->connections[i]);
+            send_event(bench, connection);
         }
     }
 }
