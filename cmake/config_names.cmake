@@ -1,6 +1,6 @@
 # Collects every SLUICE_* environment name from the config.def files, so that a program can tell a typing mistake from a
 # name that another program knows.
-file(GLOB config_defs CONFIGURE_DEPENDS */config.def shared/config_*.def)
+file(GLOB config_defs CONFIGURE_DEPENDS */config.def shared/config/config_*.def)
 set(names SLUICE_CONFIG)
 foreach(def ${config_defs})
     file(STRINGS ${def} lines REGEX "\"SLUICE_[A-Z0-9_]+\"")

@@ -7,7 +7,7 @@
 #include "consumer/statements.h"
 #include "consumer/text.h"
 #include "shared/clock.h"
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 
 #define ROWS_MAX         1024u /* waiting at once */
 #define ARENA_BYTES_MAX  (2u * 1024u * 1024u)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/envelope.h"
+#include "shared/event/envelope.h"
 
 #define PERCENT           100
 #define MS_PER_S          1000

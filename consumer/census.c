@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "consumer/watch.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/clock.h"
-#include "shared/delay_route.h"
+#include "shared/event/delay_route.h"
 
 #define ROUND_MS    5000
 #define MISSING_MS  60000 /* a queue that was not there is asked about again after that */

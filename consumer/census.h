@@ -9,11 +9,11 @@
 #ifndef CONSUMER_CENSUS_H
 #define CONSUMER_CENSUS_H
 
-#include "shared/amqp_url.h"
+#include "shared/amqp/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_census;
 

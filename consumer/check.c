@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 
-#include "consumer/sql_catalog.h"
+#include "consumer/handlers/sql_catalog.h"
 #include "shared/loop.h"
-#include "shared/pg_link.h"
+#include "shared/pg/pg_link.h"
 
 #define SQL_BYTES_MAX       4096u
 #define SIGNATURE_BYTES_MAX 192u

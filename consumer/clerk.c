@@ -7,7 +7,7 @@
 #include "consumer/statements.h"
 #include "consumer/watch.h"
 #include "shared/clock.h"
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 #include "shared/units.h"
 
 #define BEAT_MS            1000

@@ -10,7 +10,7 @@
 #define CONSUMER_CLERK_H
 
 #include "consumer/orders.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"

@@ -1,6 +1,6 @@
 #include "consumer/config.h"
 
-#include "shared/amqp_papers.h"
+#include "shared/amqp/amqp_papers.h"
 #include "shared/embed.h"
 #include "shared/nearest.h"
 

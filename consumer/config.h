@@ -9,9 +9,9 @@
 
 #include "consumer/options.h"
 #include "consumer/targets.h"
-#include "shared/amqp_url.h"
-#include "shared/conf.h"
-#include "shared/subsystems.h"
+#include "shared/amqp/amqp_url.h"
+#include "shared/config/conf.h"
+#include "shared/subsystem/subsystems.h"
 
 #define SL_CONF SL_CONF_FIELD
 struct con_config {

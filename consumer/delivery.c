@@ -1,6 +1,6 @@
 #include "consumer/delivery.h"
 
-#include "shared/delay_route.h"
+#include "shared/event/delay_route.h"
 #include "shared/units.h"
 
 #define DIGITS_MAX 15u

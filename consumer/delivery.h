@@ -8,7 +8,7 @@
 #define CONSUMER_DELIVERY_H
 
 #include "consumer/batch.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 struct sl_span con_delivery_text(const struct sl_amqp_delivery *delivery, const char *header);
 int64_t con_delivery_number(const struct sl_amqp_delivery *delivery, const char *header);

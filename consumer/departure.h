@@ -14,10 +14,10 @@
 #include "consumer/batch.h"
 #include "consumer/fate.h"
 #include "consumer/headers.h"
-#include "shared/delay_route.h"
 #include "shared/digest.h"
-#include "shared/envelope.h"
-#include "shared/routing_key.h"
+#include "shared/event/delay_route.h"
+#include "shared/event/envelope.h"
+#include "shared/event/routing_key.h"
 
 #define CON_PARKED_EXCHANGE "sluice.parked"
 #define CON_ERROR_BYTES_MAX 512u

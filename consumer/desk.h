@@ -15,12 +15,12 @@
 #include "consumer/flight.h"
 #include "consumer/handler.h"
 #include "consumer/orders.h"
-#include "shared/amqp_link.h"
-#include "shared/json_write.h"
+#include "shared/amqp/amqp_link.h"
+#include "shared/json/json_write.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
-#include "shared/pg_link.h"
-#include "shared/subsystems.h"
+#include "shared/pg/pg_link.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_desk;
 

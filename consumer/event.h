@@ -7,8 +7,8 @@
 #ifndef CONSUMER_EVENT_H
 #define CONSUMER_EVENT_H
 
-#include "shared/envelope.h"
-#include "shared/json.h"
+#include "shared/event/envelope.h"
+#include "shared/json/json.h"
 
 enum con_verdict {
     CON_PENDING,   /* not decided yet */

@@ -10,8 +10,8 @@
 
 #include "consumer/event.h"
 #include "shared/arena.h"
-#include "shared/pg_array.h"
-#include "shared/pg_link.h"
+#include "shared/pg/pg_array.h"
+#include "shared/pg/pg_link.h"
 
 enum con_event_column {
     CON_COLUMN_EVENT_ID,

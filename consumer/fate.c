@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "shared/delay_route.h"
+#include "shared/event/delay_route.h"
 
 #define UNIQUE_VIOLATION    "23505"
 #define UNIQUE_TRIES_MAX    2

@@ -6,7 +6,7 @@
  * an event that alone is too large for a statement (class 54) not at all.
  * Law: the wait before try n + 1 is backoff * 2^(n - 1), lengthened by 0 to 25 % at random so that what failed together does not come back
  * together, rounded up to seconds, at most SL_DELAY_S_MAX. A target that names its own wait (retry_after_s) gets at least that.
- * Source: schemas/topology.md for the delays; shared/sqlstate.def for the classes.
+ * Source: schemas/topology.md for the delays; shared/pg/sqlstate.def for the classes.
  * Threads: no state.
  */
 #ifndef CONSUMER_FATE_H

@@ -1,8 +1,8 @@
 #include "consumer/handler.h"
 
-#include "consumer/billing_handler.h"
-#include "consumer/http_handler.h"
-#include "consumer/sql_handler.h"
+#include "consumer/billing/billing_handler.h"
+#include "consumer/handlers/http_handler.h"
+#include "consumer/handlers/sql_handler.h"
 
 bool con_handler_init(struct con_handler *handler, const struct con_handler_opts *opts,
                       struct sl_err *err)

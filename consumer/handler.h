@@ -25,8 +25,8 @@
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
-#include "shared/pg_link.h"
-#include "shared/subsystem.h"
+#include "shared/pg/pg_link.h"
+#include "shared/subsystem/subsystem.h"
 
 struct con_handler_error {
     struct sl_err err;

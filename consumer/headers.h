@@ -10,7 +10,7 @@
 #ifndef CONSUMER_HEADERS_H
 #define CONSUMER_HEADERS_H
 
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 #define CON_HEADERS_BYTES_MAX 4096u
 #define CON_HEADERS_MAX       12u

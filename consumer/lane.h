@@ -13,10 +13,10 @@
 #include "consumer/batch.h"
 #include "consumer/event.h"
 #include "consumer/orders.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_lane;
 

@@ -3,7 +3,7 @@
 #include "consumer/delivery.h"
 #include "consumer/departure.h"
 #include "consumer/text.h"
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 
 #define TEXT_BYTES_MAX 255u
 

@@ -10,11 +10,11 @@
 #define CONSUMER_LETTER_H
 
 #include "consumer/fingerprint.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/arena.h"
 #include "shared/digest.h"
-#include "shared/envelope.h"
-#include "shared/pg_link.h"
+#include "shared/event/envelope.h"
+#include "shared/pg/pg_link.h"
 
 #define CON_LETTER_PARAMS  21u
 #define CON_UNROUTED_QUEUE "sluice.unrouted"

@@ -22,7 +22,7 @@
 #include "shared/clock.h"
 #include "shared/health.h"
 #include "shared/notify.h"
-#include "shared/sandbox.h"
+#include "shared/sandbox/sandbox.h"
 
 #define PROGRAM          "sluice-consumer"
 #define DRAIN_POLL_MS    20

@@ -12,7 +12,7 @@
 
 #include "consumer/batch.h"
 #include "consumer/watch.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 struct con_onward;
 

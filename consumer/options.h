@@ -7,7 +7,7 @@
 #ifndef CONSUMER_OPTIONS_H
 #define CONSUMER_OPTIONS_H
 
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 enum con_mode {
     CON_MODE_RUN,

@@ -12,8 +12,8 @@
 
 #include <stdint.h>
 
-#include "shared/envelope.h"
-#include "shared/subsystems.h"
+#include "shared/event/envelope.h"
+#include "shared/subsystem/subsystems.h"
 
 #define CON_ORDERS_ROWS_MAX  512u
 #define CON_ORDER_PARKS_MAX  128u

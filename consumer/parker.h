@@ -11,11 +11,11 @@
 #define CONSUMER_PARKER_H
 
 #include "consumer/teller.h"
-#include "shared/amqp_url.h"
+#include "shared/amqp/amqp_url.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_parker;
 

@@ -12,7 +12,7 @@
  * cut; an event that fails alone is put off until its neighbours were tried, and when they passed it is guilty at its second time. When
  * CON_FRUITLESS_MAX slices in a row failed and none passed, it is the database after all: hold.
  * Refuses: losing anything; an unknown error holds.
- * Law: shared/sqlstate.def for the classes.
+ * Law: shared/pg/sqlstate.def for the classes.
  * Threads: no state.
  */
 #ifndef CONSUMER_RETRY_DECIDE_H

@@ -7,7 +7,7 @@
 #ifndef CONSUMER_STATEMENTS_H
 #define CONSUMER_STATEMENTS_H
 
-#include "shared/pg_link.h"
+#include "shared/pg/pg_link.h"
 
 #define CON_STATEMENTS_MAX 32u
 

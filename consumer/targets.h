@@ -8,9 +8,9 @@
 #ifndef CONSUMER_TARGETS_H
 #define CONSUMER_TARGETS_H
 
-#include "shared/conf.h"
-#include "shared/scheme.h"
-#include "shared/subsystem.h"
+#include "shared/config/conf.h"
+#include "shared/signature/scheme.h"
+#include "shared/subsystem/subsystem.h"
 
 #define CON_TARGET_KEYS_MAX 2u
 

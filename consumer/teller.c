@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "consumer/http_request.h"
+#include "consumer/handlers/http_request.h"
 #include "consumer/statements.h"
 #include "consumer/text.h"
 #include "shared/clock.h"
-#include "shared/http_client.h"
-#include "shared/pg_link.h"
+#include "shared/http/http_client.h"
+#include "shared/pg/pg_link.h"
 #include "shared/units.h"
 
 #define TELLER_WAIT_MS_MIN  5000

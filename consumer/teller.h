@@ -13,7 +13,7 @@
 #include "consumer/targets.h"
 #include "shared/log.h"
 #include "shared/loop.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_teller;
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "consumer/statements.h"
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 
 #define UPKEEP_EVERY_MS  (INT64_C(24) * 3600 * 1000)
 #define UPKEEP_RETRY_MS  (INT64_C(5) * 60 * 1000)

@@ -12,7 +12,7 @@
 
 #include "shared/log.h"
 #include "shared/loop.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_upkeep;
 

@@ -9,7 +9,7 @@
 #ifndef CONSUMER_WATCH_H
 #define CONSUMER_WATCH_H
 
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 
@@ -25,7 +25,7 @@ void con_watch_init(struct con_watch *watch, struct sl_log *log, struct sl_metri
                     bool is_broker, const char *owner, const char *role);
 void con_watch_up(struct con_watch *watch);
 void con_watch_down(struct con_watch *watch, const struct sl_err *why, int64_t wait_ms);
-/* The last good papers serve on (shared/amqp_papers.h). */
+/* The last good papers serve on (shared/amqp/amqp_papers.h). */
 void con_watch_papers(struct con_watch *watch, const struct sl_err *why);
 /* state: of the link that has told. */
 void con_watch_blocked(struct con_watch *watch, enum sl_amqp_state state, struct sl_span reason);

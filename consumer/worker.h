@@ -14,12 +14,12 @@
 
 #include "consumer/attempts.h"
 #include "consumer/targets.h"
-#include "shared/amqp_url.h"
-#include "shared/json_write.h"
+#include "shared/amqp/amqp_url.h"
+#include "shared/json/json_write.h"
 #include "shared/log.h"
 #include "shared/loop.h"
 #include "shared/metrics.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 struct con_worker;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "shared/amqp_papers.h"
+#include "shared/amqp/amqp_papers.h"
 
 #define MISTAKES_BYTES_MAX 8192u
 /* The publisher's default of SLUICE_METRICS_LISTEN. */

@@ -10,8 +10,8 @@
 #define OPS_ADDRESS_H
 
 #include "ops/stack.h"
-#include "shared/amqp_url.h"
-#include "shared/conf.h"
+#include "shared/amqp/amqp_url.h"
+#include "shared/config/conf.h"
 
 #define OPS_URL_BYTES         512u
 #define OPS_DEFAULT_PUBLISHER "http://127.0.0.1:8080"

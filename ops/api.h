@@ -7,7 +7,7 @@
 #ifndef OPS_API_H
 #define OPS_API_H
 
-#include "shared/amqp_url.h"
+#include "shared/amqp/amqp_url.h"
 #include "shared/buf.h"
 
 /* GET /api/<what>/<virtual host>; "queues", "bindings". Appends the answer to the buffer. */

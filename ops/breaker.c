@@ -5,8 +5,8 @@
 
 #include "ops/commands.h"
 #include "ops/flags.h"
-#include "ops/order_write.h"
 #include "ops/pg_table.h"
+#include "ops/queue/order_write.h"
 #include "ops/sections.h"
 #include "shared/nearest.h"
 

@@ -10,7 +10,7 @@
 #define OPS_BROKER_H
 
 #include "ops/address.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 struct ops_broker;
 

@@ -1,9 +1,9 @@
 #include "ops/daemon.h"
 
 #include "ops/address.h"
-#include "shared/control_client.h"
-#include "shared/control_command.h"
-#include "shared/control_path.h"
+#include "shared/control/control_client.h"
+#include "shared/control/control_command.h"
+#include "shared/control/control_path.h"
 
 #define NODES_MAX       4096u
 #define DEPTH_MAX       8u

@@ -8,7 +8,7 @@
 #define OPS_DAEMON_H
 
 #include "ops/flags.h"
-#include "shared/json.h"
+#include "shared/json/json.h"
 
 #define OPS_PUBLISHER             "sluice-publisher"
 #define OPS_DAEMON_TIMEOUT_MS     3000
@@ -41,7 +41,7 @@ struct ops_daemon_where {
 };
 
 /*
- * Sends one request (shared/control_command.h). False when nobody answers, and when the daemon refuses: SL_E_USAGE for a wrong request, SL_E_CONTROL
+ * Sends one request (shared/control/control_command.h). False when nobody answers, and when the daemon refuses: SL_E_USAGE for a wrong request, SL_E_CONTROL
  * with what it said for everything else. Release with ops_daemon_done either way.
  */
 bool ops_daemon_ask(struct ops_daemon *daemon, const struct ops_daemon_where *where,

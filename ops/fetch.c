@@ -1,6 +1,6 @@
 #include "ops/fetch.h"
 
-#include "shared/http_client.h"
+#include "shared/http/http_client.h"
 
 struct waiting {
     struct sl_loop *loop;

@@ -1,7 +1,7 @@
 /*
  * fetch - one HTTP request, waited for.
  *
- * For commands that have nothing else to do meanwhile; many requests at once are ops/volley.h.
+ * For commands that have nothing else to do meanwhile; many requests at once are ops/trigger/volley.h.
  * Threads: runs a loop of its own until the answer or the deadline.
  */
 #ifndef OPS_FETCH_H

@@ -8,7 +8,7 @@
 #include "ops/fetch.h"
 #include "ops/flags.h"
 #include "ops/table.h"
-#include "shared/json.h"
+#include "shared/json/json.h"
 
 #define TIMEOUT_DEFAULT_MS 3000
 #define TIMEOUT_MAX_MS     60000

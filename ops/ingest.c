@@ -6,7 +6,7 @@
 #include "ops/commands.h"
 #include "ops/daemon.h"
 #include "ops/table.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #define FOR_MS_MIN        1000
 #define FOR_MS_MAX        (INT64_C(30) * 24 * 3600 * 1000)

@@ -6,7 +6,7 @@
 #include "ops/commands.h"
 #include "ops/daemon.h"
 #include "ops/table.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #define REQUEST_BYTES_MAX 1024u
 

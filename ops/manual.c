@@ -5,7 +5,7 @@
 
 #include "ops/commands.h"
 #include "ops/flags.h"
-#include "shared/conf.h"
+#include "shared/config/conf.h"
 #include "shared/scope.h"
 
 /* Only what a reader of the page needs of a row. The tables are data: no code of the two daemons comes along. */

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "ops/stack.h"
-#include "shared/conf.h"
+#include "shared/config/conf.h"
 
 #define OPEN_MS_DEFAULT      15000
 #define STATEMENT_MS_DEFAULT 20000

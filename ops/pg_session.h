@@ -10,7 +10,7 @@
 #define OPS_PG_SESSION_H
 
 #include "shared/arena.h"
-#include "shared/pg_link.h"
+#include "shared/pg/pg_link.h"
 
 #define OPS_PG_ROWS_BYTES_MAX ((size_t)64 * 1024 * 1024)
 

@@ -9,7 +9,7 @@
 #define OPS_SECRETS_H
 
 #include "ops/address.h"
-#include "shared/sources.h"
+#include "shared/signature/sources.h"
 
 #define OPS_SECRETS_BYTES_MAX 4096u
 #define OPS_STRIPE_SECRET     "STRIPE_WEBHOOK_SECRET"

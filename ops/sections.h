@@ -7,7 +7,7 @@
 #define OPS_SECTIONS_H
 
 #include "ops/address.h"
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 
 /* Release with sl_subsystems_done, also after a failure. SL_E_CONFIG names every mistake in the file. */
 bool ops_sections_load(const struct ops_address *address, struct sl_subsystems *out_subsystems,

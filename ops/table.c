@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #define TABLE_BYTES_MAX (64u * 1024u * 1024u)
 #define TITLE_BYTES     64u

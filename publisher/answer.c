@@ -1,6 +1,6 @@
 #include "publisher/answer.h"
 
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 /* Stripe retries for three days with growing pauses; Retry-After only spreads other senders. */
 #define RETRY_SOON_S  1

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "publisher/problem.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 /* The body once more, its tree, and what is made of it. */
 #define ARENA_BYTES_MAX  (16u * 1024u * 1024u)

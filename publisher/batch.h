@@ -10,8 +10,8 @@
 #define PUBLISHER_BATCH_H
 
 #include "publisher/answer.h"
-#include "publisher/produced.h"
-#include "shared/http_server.h"
+#include "publisher/facts/produced.h"
+#include "shared/http/http_server.h"
 
 struct pub_batch {
     struct sl_http_request *request;

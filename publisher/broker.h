@@ -10,7 +10,7 @@
 #define PUBLISHER_BROKER_H
 
 #include "publisher/outage.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/log.h"
 
 struct pub_broker;

@@ -9,7 +9,7 @@
 #define PUBLISHER_BROKER_SIGNS_H
 
 #include "publisher/outage.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "shared/amqp_papers.h"
+#include "shared/amqp/amqp_papers.h"
 #include "shared/listen.h"
 
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct pub_config, field, TYPE, __VA_ARGS__)

@@ -7,14 +7,14 @@
 #ifndef PUBLISHER_CONFIG_H
 #define PUBLISHER_CONFIG_H
 
-#include "publisher/keyring.h"
+#include "publisher/guard/keyring.h"
+#include "publisher/guard/tokens.h"
 #include "publisher/origin.h"
 #include "publisher/policy.h"
-#include "publisher/tokens.h"
-#include "shared/amqp_url.h"
-#include "shared/conf.h"
-#include "shared/sentry_dsn.h"
-#include "shared/sources.h"
+#include "shared/amqp/amqp_url.h"
+#include "shared/config/conf.h"
+#include "shared/sentry/sentry_dsn.h"
+#include "shared/signature/sources.h"
 
 #define PUB_CONFIG_KEYS_MAX           64u
 #define PUB_CONFIG_MISTAKES_BYTES_MAX (32u * 1024u)

@@ -14,12 +14,12 @@
 #ifndef PUBLISHER_CONTROL_H
 #define PUBLISHER_CONTROL_H
 
-#include "publisher/gate.h"
+#include "publisher/guard/gate.h"
 #include "publisher/levels.h"
 #include "publisher/outage.h"
 #include "publisher/source.h"
-#include "shared/control.h"
-#include "shared/journal.h"
+#include "shared/control/control.h"
+#include "shared/journal/journal.h"
 
 #define PUB_PROGRAM "sluice-publisher"
 

@@ -14,7 +14,7 @@
 #include "publisher/traffic.h"
 #include "shared/health.h"
 #include "shared/log.h"
-#include "shared/sandbox_paths.h"
+#include "shared/sandbox/sandbox_paths.h"
 #include "shared/tls.h"
 
 struct pub_doors_opts {

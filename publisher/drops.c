@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #define CURRENT_NAME   "drops.jsonl"
 #define FILE_BYTES_MAX (64 * 1024 * 1024)

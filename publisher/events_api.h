@@ -9,9 +9,9 @@
 #ifndef PUBLISHER_EVENTS_API_H
 #define PUBLISHER_EVENTS_API_H
 
-#include "publisher/gate.h"
+#include "publisher/guard/gate.h"
+#include "publisher/guard/tokens.h"
 #include "publisher/intake.h"
-#include "publisher/tokens.h"
 
 #define PUB_EVENTS_PATH "/api/v1/events"
 #define PUB_BATCHES_MAX 64u

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "publisher/body_shape.h"
+#include "publisher/facts/body_shape.h"
 #include "publisher/refuse.h"
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 #include "shared/clock.h"
 
 /* Requests waiting for a confirm or an fsync; at 2 s and 12,000/s a healthy broker never gets near. */

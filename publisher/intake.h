@@ -17,9 +17,9 @@
 #include "publisher/outcome.h"
 #include "publisher/policy.h"
 #include "publisher/source.h"
-#include "shared/amqp_link.h"
-#include "shared/http_server.h"
-#include "shared/journal.h"
+#include "shared/amqp/amqp_link.h"
+#include "shared/http/http_server.h"
+#include "shared/journal/journal.h"
 
 struct pub_intake;
 

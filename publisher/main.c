@@ -18,7 +18,7 @@
 #include "publisher/routes.h"
 #include "shared/clock.h"
 #include "shared/notify.h"
-#include "shared/sandbox.h"
+#include "shared/sandbox/sandbox.h"
 
 #define DRAIN_POLL_MS    20
 #define SENTRY_FLUSH_MS  2000 /* of the drain, for last counts */

@@ -1,6 +1,6 @@
 #include "publisher/origin.h"
 
-#include "shared/stripe_signature.h"
+#include "shared/signature/stripe_signature.h"
 
 static bool is_trusted(const struct pub_origin *origin, const struct pub_origin_request *request);
 static bool is_secret(const struct pub_origin *origin, struct sl_span secret);

@@ -11,7 +11,7 @@
 #ifndef PUBLISHER_ORIGIN_H
 #define PUBLISHER_ORIGIN_H
 
-#include "publisher/cidr.h"
+#include "publisher/guard/cidr.h"
 #include "shared/buf.h"
 #include "shared/digest.h"
 

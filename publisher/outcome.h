@@ -12,10 +12,10 @@
 
 #include "publisher/answer.h"
 #include "publisher/levels.h"
-#include "shared/envelope.h"
+#include "shared/event/envelope.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
-#include "shared/sentry.h"
+#include "shared/sentry/sentry.h"
 
 struct pub_outcomes {
     struct sl_log *log;

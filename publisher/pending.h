@@ -15,8 +15,8 @@
 #include "publisher/batch.h"
 #include "publisher/policy.h"
 #include "publisher/source.h"
-#include "shared/envelope.h"
-#include "shared/http_server.h"
+#include "shared/event/envelope.h"
+#include "shared/http/http_server.h"
 
 /* Who waits for an event: the request of a webhook, or a place in a batch of our own programs. Neither: nobody does. */
 struct pub_waiter {

@@ -1,7 +1,7 @@
 #include "publisher/problem.h"
 
-#include "shared/http_render.h"
-#include "shared/json_write.h"
+#include "shared/http/http_render.h"
+#include "shared/json/json_write.h"
 
 #define BODY_BYTES_MAX 1024u
 #define RETRY_AFTER_S  1

@@ -8,7 +8,7 @@
 #define PUBLISHER_PROBLEM_H
 
 #include "shared/buf.h"
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 
 #define PUB_PROBLEM_TYPE "application/problem+json"
 

@@ -1,6 +1,6 @@
 #include "publisher/reception.h"
 
-#include "publisher/field_once.h"
+#include "publisher/facts/field_once.h"
 #include "publisher/outcome.h"
 #include "publisher/refuse.h"
 #include "shared/clock.h"

@@ -9,9 +9,9 @@
 #ifndef PUBLISHER_RECEPTION_H
 #define PUBLISHER_RECEPTION_H
 
-#include "publisher/flood.h"
+#include "publisher/guard/flood.h"
 #include "publisher/webhook.h"
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 #include "shared/log.h"
 
 struct pub_reception {

@@ -7,7 +7,7 @@
 #define PUBLISHER_REFUSE_H
 
 #include "publisher/answer.h"
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 
 void pub_refuse(struct sl_http_request *request, enum pub_answer answer);
 

@@ -14,7 +14,7 @@
 #include "publisher/config.h"
 #include "publisher/intake.h"
 #include "publisher/levels.h"
-#include "shared/sentry.h"
+#include "shared/sentry/sentry.h"
 
 struct pub_reload {
     struct pub_config *config; /* in force; all borrowed */

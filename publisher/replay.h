@@ -11,8 +11,8 @@
 #ifndef PUBLISHER_REPLAY_H
 #define PUBLISHER_REPLAY_H
 
-#include "shared/amqp_link.h"
-#include "shared/journal.h"
+#include "shared/amqp/amqp_link.h"
+#include "shared/journal/journal.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 

@@ -9,10 +9,10 @@
 #ifndef PUBLISHER_ROUTES_H
 #define PUBLISHER_ROUTES_H
 
-#include "publisher/billing_api.h"
+#include "publisher/billing/billing_api.h"
 #include "publisher/events_api.h"
-#include "publisher/gate.h"
-#include "publisher/guard.h"
+#include "publisher/guard/gate.h"
+#include "publisher/guard/guard.h"
 #include "publisher/intake.h"
 #include "publisher/reception.h"
 #include "shared/health.h"

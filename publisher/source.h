@@ -7,10 +7,10 @@
 #ifndef PUBLISHER_SOURCE_H
 #define PUBLISHER_SOURCE_H
 
-#include "publisher/bucket.h"
-#include "publisher/keyring.h"
+#include "publisher/guard/bucket.h"
+#include "publisher/guard/keyring.h"
 #include "shared/metrics.h"
-#include "shared/sources.h"
+#include "shared/signature/sources.h"
 
 struct pub_source {
     const char *name;              /* borrowed: first word of the routing key, label of metrics */

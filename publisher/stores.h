@@ -10,7 +10,7 @@
 #define PUBLISHER_STORES_H
 
 #include "publisher/drops.h"
-#include "shared/journal.h"
+#include "shared/journal/journal.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 

@@ -8,7 +8,7 @@
 #ifndef PUBLISHER_TRAFFIC_H
 #define PUBLISHER_TRAFFIC_H
 
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 #include "shared/metrics.h"
 
 enum pub_route {

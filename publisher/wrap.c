@@ -1,8 +1,8 @@
 #include "publisher/wrap.h"
 
-#include "publisher/event_facts.h"
+#include "publisher/facts/event_facts.h"
 #include "shared/clock.h"
-#include "shared/event_message.h"
+#include "shared/event/event_message.h"
 
 /* Ids, type, routing key, the parse tree of the first levels, and the parser's copy of the body. */
 #define FACTS_BYTES_ROOM (1024u * 1024u)

@@ -9,11 +9,11 @@
 #define PUBLISHER_WRAP_H
 
 #include "publisher/source.h"
-#include "shared/amqp_link.h"
-#include "shared/delay_route.h"
-#include "shared/envelope.h"
-#include "shared/http_server.h"
-#include "shared/json.h"
+#include "shared/amqp/amqp_link.h"
+#include "shared/event/delay_route.h"
+#include "shared/event/envelope.h"
+#include "shared/http/http_server.h"
+#include "shared/json/json.h"
 
 struct pub_wrap {
     struct sl_json_parser *parser;

@@ -1,7 +1,7 @@
 #include "shared/health.h"
 
 #include "shared/clock.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #define HEALTH_BYTES_MAX  4096u
 #define METRICS_BYTES_MAX (1024u * 1024u)

@@ -11,7 +11,7 @@
 #ifndef SHARED_HEALTH_H
 #define SHARED_HEALTH_H
 
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 #include "shared/metrics.h"
 
 struct sl_health_state {

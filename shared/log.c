@@ -13,7 +13,7 @@
 
 #include "shared/buf.h"
 #include "shared/clock.h"
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 /* Ordinary lines stop at the first bound, so that lines of loss still find room. */
 #define QUEUE_ORDINARY_BYTES_MAX (1024u * 1024u)

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "consumer/apply.h"
-#include "consumer/billing_event.h"
-#include "consumer/billing_handler.h"
+#include "consumer/billing/billing_event.h"
+#include "consumer/billing/billing_handler.h"
 #include "consumer/inbox.h"
 #include "consumer/statements.h"
 #include "shared/clock.h"

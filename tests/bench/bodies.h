@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/envelope.h"
+#include "shared/event/envelope.h"
 
 struct bench_body {
     struct sl_span signature;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/journal.h"
+#include "shared/journal/journal.h"
 
 #define ROUNDS     3
 #define FILE_BYTES (64u * 1024u * 1024u)

@@ -37,7 +37,8 @@ struct bench {
     struct bench_bodies bodies;
     struct connection connections[CONNECTIONS_MAX];
     size_t connection_count;
-    size_t next_connection; /* they take turns: a publisher closes one that has asked a thousand times */
+    size_t
+        next_connection; /* they take turns: a publisher closes one that has asked a thousand times */
     PGconn *database;
 
     int64_t *due_us; /* of each event */
@@ -165,7 +166,8 @@ static void send_due(struct bench *bench, int64_t start_us)
         if (due_us > sl_clock_mono_us()) {
             return;
         }
-        struct connection *connection = &bench->connections[bench->next_connection++ % bench->connection_count];
+        struct connection *connection =
+            &bench->connections[bench->next_connection++ % bench->connection_count];
         if (!connection->is_busy) {
             bench->due_us[bench->sent] = due_us;
             send_event(bench, connection);

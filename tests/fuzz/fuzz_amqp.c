@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "shared/amqp_content.h"
-#include "shared/confirms.h"
+#include "shared/amqp/amqp_content.h"
+#include "shared/amqp/confirms.h"
 
 #define BODY_BYTES_MAX 65536u
 #define PUBLISHES      64u

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shared/amqp_link_parts.h"
+#include "shared/amqp/amqp_link_parts.h"
 
 #define INPUT_BYTES_MAX 140000u
 #define STREAM_BYTES    (2u * INPUT_BYTES_MAX)

@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "shared/envelope.h"
+#include "shared/event/envelope.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

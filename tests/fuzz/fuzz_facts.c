@@ -6,10 +6,10 @@
  */
 #include <stdlib.h>
 
-#include "publisher/body_shape.h"
-#include "publisher/event_facts.h"
-#include "publisher/produced.h"
-#include "shared/event_message.h"
+#include "publisher/facts/body_shape.h"
+#include "publisher/facts/event_facts.h"
+#include "publisher/facts/produced.h"
+#include "shared/event/event_message.h"
 
 #define INPUT_MAX   40000u
 #define ARENA_BYTES (16u * 1024u * 1024u)

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "shared/http_parse.h"
+#include "shared/http/http_parse.h"
 
 #define INPUT_MAX 40000u
 

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "shared/journal_crc.h"
-#include "shared/journal_scan.h"
+#include "shared/journal/journal_crc.h"
+#include "shared/journal/journal_scan.h"
 
 #define FOUND_MAX 4096u
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "shared/scheme.h"
+#include "shared/signature/scheme.h"
 
 #define INPUT_MAX 40000u
 #define NOW_S     INT64_C(1700000000)

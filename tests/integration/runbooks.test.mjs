@@ -130,7 +130,7 @@ const names = new Set([
 ]);
 const tables = new Set(readdirSync(path.join(root, 'schemas/migrations'))
   .flatMap((file) => quoted(`schemas/migrations/${file}`, /^CREATE (?:TABLE|VIEW) ([a-z_]+)/gm)));
-const keys = new Set(['shared/config_common.def', 'publisher/config.def', 'consumer/config.def', 'ops/config.def']
+const keys = new Set(['shared/config/config_common.def', 'publisher/config.def', 'consumer/config.def', 'ops/config.def']
   .flatMap((file) => quoted(file, /\.env = "([A-Z_]+)"/g)));
 const sources = ['publisher', 'consumer', 'shared']
   .flatMap((folder) => readdirSync(path.join(root, folder)).filter((name) => name.endsWith('.c')).map((name) => text(`${folder}/${name}`)))

@@ -17,15 +17,15 @@ allowed=(
     # Take the address of a member for one that can be NULL.
     'consumer/apply.c:.*NullDereference'
     # Do not know that a failed sl_fail returns false, or that a filled struct has its texts.
-    'ops/sample.c:.*(NonNullParamChecker|null-argument)'
-    'shared/amqp_url.c:.*NonNullParamChecker'
+    'ops/trigger/sample.c:.*(NonNullParamChecker|null-argument)'
+    'shared/amqp/amqp_url.c:.*NonNullParamChecker'
     # The list is NULL only when its count is 0.
-    'shared/journal_recover.c:.*(NullDereference|null-dereference)'
+    'shared/journal/journal_recover.c:.*(NullDereference|null-dereference)'
     # Do not see that getsockname fills what was zeroed, and sl_buf_span both members.
-    'shared/http_server.c:.*CallAndMessage'
-    'consumer/billing_cells.c:.*use-of-uninitialized-value'
+    'shared/http/http_server.c:.*CallAndMessage'
+    'consumer/billing/billing_cells.c:.*use-of-uninitialized-value'
     # The value is kept in the caller's struct, at an offset; sl_tls_client has the cleanup attribute.
-    'shared/conf.c:.*malloc-leak'
+    'shared/config/conf.c:.*malloc-leak'
     # What SL_TAKE empties is what is returned.
     'shared/scope.h:.*malloc-leak'
     'shared/tls.c:.*memleak'

@@ -25,12 +25,12 @@ has_parts() { # file
 
 # One external library, one file that includes its header.
 declare -A edge=(
-    ['amqp(_[a-z]+)?\.h|rabbitmq-c/']='shared/amqp_wire(_out)?\.c'
-    ['libpq-fe\.h']='shared/pg_link(_[a-z]+)?\.c'
-    ['msgpack(\.h|/)']='shared/envelope\.c'
-    ['curl/']='shared/http_client\.c'
-    ['seccomp\.h']='shared/seccomp\.c'
-    ['simdjson']='shared/json\.cc'
+    ['amqp(_[a-z]+)?\.h|rabbitmq-c/']='shared/amqp/amqp_wire(_out)?\.c'
+    ['libpq-fe\.h']='shared/pg/pg_link(_[a-z]+)?\.c'
+    ['msgpack(\.h|/)']='shared/event/envelope\.c'
+    ['curl/']='shared/http/http_client\.c'
+    ['seccomp\.h']='shared/sandbox/seccomp\.c'
+    ['simdjson']='shared/json/json\.cc'
 )
 for header in "${!edge[@]}"; do
     complain "only ${edge[$header]} may include $header" \
@@ -42,10 +42,10 @@ complain "libevent belongs in shared/ only" \
     "$(sources | grep -v '^shared/' | xargs grep -nE '#include <event' || true)"
 
 # Includes point from programs to shared/.
-complain 'shared/ knows none of the programs' "$(grep -nE '#include "(publisher|consumer|ops)/' shared/*.[ch] || true)"
+complain 'shared/ knows none of the programs' "$(grep -nE '#include "(publisher|consumer|ops)/' shared --include='*.[ch]' -r || true)"
 for folder in publisher consumer ops; do
     complain "$folder/ includes another program" \
-        "$(grep -rnE --include='*.[ch]' '#include "(publisher|consumer|ops)/' "$folder" | grep -vE "#include \"$folder/|consumer/billing_types\.def|\"(publisher|consumer)/config\.def\"" || true)"
+        "$(grep -rnE --include='*.[ch]' '#include "(publisher|consumer|ops)/' "$folder" | grep -vE "#include \"$folder/|consumer/billing/billing_types\.def|\"(publisher|consumer)/config\.def\"" || true)"
 done
 
 # Words that are never written.
@@ -77,7 +77,7 @@ complain 'no banner in the first lines' "$(
         while read -r file; do
             grep -qE "$banner" <<<"$(head -n 3 "$file")" || echo "$file"
         done
-    for file in {shared,publisher,consumer,ops}/*.c; do
+    for file in {shared,publisher,consumer,ops}/{,*/}*.c; do
         [ -f "${file%.c}.h" ] || [[ $file == */main.c ]] || has_parts "$file" || grep -qE "$banner" <<<"$(head -n 1 "$file")" || echo "$file"
     done
 )"

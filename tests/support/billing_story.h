@@ -6,7 +6,7 @@
 #ifndef TESTS_SUPPORT_BILLING_STORY_H
 #define TESTS_SUPPORT_BILLING_STORY_H
 
-#include "consumer/billing_rows.h"
+#include "consumer/billing/billing_rows.h"
 #include "consumer/event.h"
 #include "tests/support/claims.h"
 

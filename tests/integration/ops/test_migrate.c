@@ -1,5 +1,5 @@
 /* Migrations against a real Postgres. Needs DATABASE_URL of a role that may create schemas; skipped without. Works in a schema of its own. */
-#include "ops/migrate.h"
+#include "ops/migrate/migrate.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * amqp_link against a real RabbitMQ. Needs AMQP_URL of an administrator (see tests/support/with_rabbitmq.sh); skipped without.
  * Claims that kill, stop or starve the broker run only with RABBITMQ_SUPERVISED=1.
  */
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 #include <signal.h>
 #include <spawn.h>

@@ -2,7 +2,7 @@
  * pg_link against a real Postgres. Needs DATABASE_URL of a superuser on this machine (see tests/support/with_postgres.sh); skipped without.
  * Claims that stop or restart the server, or change its rules, run only with PG_SUPERVISED=1.
  */
-#include "shared/pg_link.h"
+#include "shared/pg/pg_link.h"
 
 #include <arpa/inet.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
-#include "consumer/billing_apply.h"
+#include "consumer/billing/billing_apply.h"
 #include "shared/embed.h"
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 #include "tests/support/billing_story.h"
 
 #define PARAM_BYTES_MAX (16u << 20)

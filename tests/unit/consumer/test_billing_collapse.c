@@ -1,4 +1,4 @@
-#include "consumer/billing_collapse.h"
+#include "consumer/billing/billing_collapse.h"
 #include "tests/support/claims.h"
 
 #define ROWS_MAX 8

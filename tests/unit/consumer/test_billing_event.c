@@ -1,4 +1,4 @@
-#include "consumer/billing_event.h"
+#include "consumer/billing/billing_event.h"
 #include "tests/support/billing_story.h"
 
 static bool read(struct story *story, const char *type, const char *object,

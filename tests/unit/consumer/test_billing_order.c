@@ -1,4 +1,4 @@
-#include "consumer/billing_order.h"
+#include "consumer/billing/billing_order.h"
 #include "tests/support/claims.h"
 
 static struct con_billing_version at(int64_t created_s, enum con_billing_phase phase,

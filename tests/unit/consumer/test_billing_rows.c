@@ -1,4 +1,4 @@
-#include "consumer/billing_rows.h"
+#include "consumer/billing/billing_rows.h"
 #include "tests/support/billing_story.h"
 
 #define DAY_S 1767312000 /* 2026-01-02 00:00 UTC */

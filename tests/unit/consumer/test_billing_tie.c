@@ -1,4 +1,4 @@
-#include "consumer/billing_tie.h"
+#include "consumer/billing/billing_tie.h"
 
 #include "tests/support/claims.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "shared/delay_route.h"
+#include "shared/event/delay_route.h"
 #include "tests/support/claims.h"
 
 static const struct con_fate_policy usual = { .attempts = 6, .backoff_ms = 5000 };

@@ -1,4 +1,4 @@
-#include "consumer/http_outage.h"
+#include "consumer/handlers/http_outage.h"
 
 #include <stdio.h>
 #include <string.h>

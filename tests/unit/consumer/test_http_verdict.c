@@ -1,8 +1,8 @@
-#include "consumer/http_verdict.h"
+#include "consumer/handlers/http_verdict.h"
 
 #include <stdio.h>
 
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 #include "tests/support/claims.h"
 
 static struct sl_subsystems parsed;

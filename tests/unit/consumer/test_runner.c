@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "consumer/billing_handler.h"
+#include "consumer/billing/billing_handler.h"
 #include "shared/digest.h"
 #include "tests/support/claims.h"
 

@@ -1,4 +1,4 @@
-#include "consumer/sql_signature.h"
+#include "consumer/handlers/sql_signature.h"
 
 #include "tests/support/claims.h"
 

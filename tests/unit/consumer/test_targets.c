@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 #include "tests/support/claims.h"
 
 #define KEY_A "whsec_dGhpcyBpcyBhIHRlc3Qga2V5IG9mIDMyIGJ5dGVzISE="

@@ -1,4 +1,4 @@
-#include "ops/bindings.h"
+#include "ops/topology/bindings.h"
 
 #include "tests/support/claims.h"
 

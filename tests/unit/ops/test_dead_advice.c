@@ -1,4 +1,4 @@
-#include "ops/dead_advice.h"
+#include "ops/dead/dead_advice.h"
 
 #include "tests/support/claims.h"
 

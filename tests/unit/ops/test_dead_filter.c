@@ -1,4 +1,4 @@
-#include "ops/dead_filter.h"
+#include "ops/dead/dead_filter.h"
 
 #include "tests/support/claims.h"
 

@@ -1,4 +1,4 @@
-#include "ops/dev_env.h"
+#include "ops/dev/dev_env.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "ops/dev_ports.h"
+#include "ops/dev/dev_ports.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "ops/dev_step.h"
+#include "ops/dev/dev_step.h"
 
 #include "tests/support/claims.h"
 

@@ -1,5 +1,5 @@
 /* What a database says it has, against what a program brings. */
-#include "ops/migration_plan.h"
+#include "ops/migrate/migration_plan.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "ops/queue_pace.h"
+#include "ops/queue/queue_pace.h"
 
 #include "tests/support/claims.h"
 

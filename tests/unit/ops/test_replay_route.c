@@ -1,4 +1,4 @@
-#include "ops/replay_route.h"
+#include "ops/dead/replay_route.h"
 
 #include "tests/support/claims.h"
 

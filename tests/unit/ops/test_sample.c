@@ -1,8 +1,8 @@
-#include "ops/sample.h"
+#include "ops/trigger/sample.h"
 
 #include <stdio.h>
 
-#include "shared/json.h"
+#include "shared/json/json.h"
 #include "shared/units.h"
 #include "tests/support/claims.h"
 
@@ -10,7 +10,7 @@
 
 static const char *const billing_types[] = {
 #define BILLING_TYPE(type_, ...) type_,
-#include "consumer/billing_types.def"
+#include "consumer/billing/billing_types.def"
 #undef BILLING_TYPE
 };
 

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ops/dev_home.h"
+#include "ops/dev/dev_home.h"
 #include "tests/support/claims.h"
 
 /* A fresh directory below TMPDIR, removed by the claim that asked for it. */

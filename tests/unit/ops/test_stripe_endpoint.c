@@ -1,4 +1,4 @@
-#include "ops/stripe_endpoint.h"
+#include "ops/stripe/stripe_endpoint.h"
 
 #include <string.h>
 

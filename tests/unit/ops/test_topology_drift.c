@@ -1,4 +1,4 @@
-#include "ops/topology_drift.h"
+#include "ops/topology/topology_drift.h"
 
 #include "tests/support/claims.h"
 

@@ -1,4 +1,4 @@
-#include "ops/topology_plan.h"
+#include "ops/topology/topology_plan.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
-#include "ops/verify_explain.h"
+#include "ops/signature/verify_explain.h"
 
 #include <stdio.h>
 
 #include "ops/json_shape.h"
-#include "ops/verify_header.h"
+#include "ops/signature/verify_header.h"
 #include "tests/support/claims.h"
 
 #define SECRET_BARE "c2x1aWNlLXNhbXBsZS1zZWNyZXQtMDE="

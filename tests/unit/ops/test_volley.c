@@ -1,6 +1,6 @@
-#include "ops/volley.h"
+#include "ops/trigger/volley.h"
 
-#include "ops/trigger_tell.h"
+#include "ops/trigger/trigger_tell.h"
 #include "tests/support/claims.h"
 
 CLAIM(volley__a_percentile_is_an_answer_that_was_seen)

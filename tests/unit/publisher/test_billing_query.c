@@ -1,4 +1,4 @@
-#include "publisher/billing_query.h"
+#include "publisher/billing/billing_query.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "publisher/bucket.h"
+#include "publisher/guard/bucket.h"
 
 #include "tests/support/claims.h"
 

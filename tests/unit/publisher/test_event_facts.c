@@ -1,4 +1,4 @@
-#include "publisher/event_facts.h"
+#include "publisher/facts/event_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "publisher/flood.h"
+#include "publisher/guard/flood.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "publisher/keyring.h"
+#include "publisher/guard/keyring.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "publisher/produced.h"
+#include "publisher/facts/produced.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "publisher/tokens.h"
+#include "publisher/guard/tokens.h"
 
 #include "tests/support/claims.h"
 

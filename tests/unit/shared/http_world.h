@@ -19,7 +19,7 @@
 
 #include "shared/buf.h"
 #include "shared/clock.h"
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 #include "tests/support/claims.h"
 
 #define PATIENCE_MS 10000

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/journal.h"
-#include "shared/journal_reader.h"
+#include "shared/journal/journal.h"
+#include "shared/journal/journal_reader.h"
 #include "tests/support/claims.h"
 
 #define RIG_EVENTS_MAX   8192u

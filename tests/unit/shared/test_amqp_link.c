@@ -2,7 +2,7 @@
  * The link against brokers that nobody would want: each story is the bytes one of them sends as soon as somebody connects. What a real broker does
  * is in tests/integration/shared/test_amqp_link.c.
  */
-#include "shared/amqp_link.h"
+#include "shared/amqp/amqp_link.h"
 
 #include <arpa/inet.h>
 #include <event2/bufferevent.h>

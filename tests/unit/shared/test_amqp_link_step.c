@@ -1,4 +1,4 @@
-#include "shared/amqp_link_step.h"
+#include "shared/amqp/amqp_link_step.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "shared/amqp_papers.h"
+#include "shared/amqp/amqp_papers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/amqp_table.h"
+#include "shared/amqp/amqp_table.h"
 
 #include "shared/buf.h"
 #include "tests/support/claims.h"

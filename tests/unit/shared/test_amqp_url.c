@@ -1,4 +1,4 @@
-#include "shared/amqp_url.h"
+#include "shared/amqp/amqp_url.h"
 
 #include <stdlib.h>
 #include <string.h>

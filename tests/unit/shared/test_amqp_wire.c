@@ -1,9 +1,9 @@
 /* The codec and the putting together of content: frames of a broker, and what we send read back by a plain reader. */
 #include <stdlib.h>
 
-#include "shared/amqp_content.h"
-#include "shared/amqp_table.h"
-#include "shared/amqp_wire.h"
+#include "shared/amqp/amqp_content.h"
+#include "shared/amqp/amqp_table.h"
+#include "shared/amqp/amqp_wire.h"
 #include "tests/support/amqp_bytes.h"
 #include "tests/support/claims.h"
 

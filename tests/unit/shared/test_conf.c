@@ -1,4 +1,4 @@
-#include "shared/conf.h"
+#include "shared/config/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/confirms.h"
+#include "shared/amqp/confirms.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "shared/control.h"
+#include "shared/control/control.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
-#include "shared/control_client.h"
-#include "shared/control_socket.h"
+#include "shared/control/control_client.h"
+#include "shared/control/control_socket.h"
 #include "tests/support/claims.h"
 
 #define PATIENCE_MS 10000

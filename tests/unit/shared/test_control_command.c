@@ -1,4 +1,4 @@
-#include "shared/control_command.h"
+#include "shared/control/control_command.h"
 
 #include <stdio.h>
 

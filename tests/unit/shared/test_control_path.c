@@ -1,4 +1,4 @@
-#include "shared/control_path.h"
+#include "shared/control/control_path.h"
 
 #include <string.h>
 

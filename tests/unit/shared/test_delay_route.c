@@ -1,4 +1,4 @@
-#include "shared/delay_route.h"
+#include "shared/event/delay_route.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/envelope.h"
+#include "shared/event/envelope.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/event_message.h"
+#include "shared/event/event_message.h"
 
 #include "tests/support/claims.h"
 

@@ -1,4 +1,4 @@
-#include "shared/form.h"
+#include "shared/http/form.h"
 
 #include "tests/support/claims.h"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "shared/buf.h"
-#include "shared/http_parse.h"
+#include "shared/http/http_parse.h"
 #include "tests/support/claims.h"
 
 struct decoded {

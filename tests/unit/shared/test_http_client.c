@@ -1,4 +1,4 @@
-#include "shared/http_client.h"
+#include "shared/http/http_client.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "shared/buf.h"
 #include "shared/clock.h"
-#include "shared/http_server.h"
+#include "shared/http/http_server.h"
 #include "tests/support/claims.h"
 
 #define PATIENCE_MS 10000

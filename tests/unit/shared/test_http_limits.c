@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <sys/un.h>
 
-#include "shared/http_conn.h"
+#include "shared/http/http_conn.h"
 #include "tests/unit/shared/http_world.h"
 
 CLAIM(http_limits__the_answer_to_head_has_a_length_and_no_body)

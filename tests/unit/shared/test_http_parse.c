@@ -1,4 +1,4 @@
-#include "shared/http_parse.h"
+#include "shared/http/http_parse.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/http_peers.h"
+#include "shared/http/http_peers.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "shared/http_render.h"
+#include "shared/http/http_render.h"
 
 #include "shared/scope.h"
 #include "shared/span.h"

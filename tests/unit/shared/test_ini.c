@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/ini.h"
+#include "shared/config/ini.h"
 #include "tests/support/claims.h"
 
 /* What the visitor saw, as text: "[a]@1 k=v@2 ". */

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "shared/journal_scan.h"
+#include "shared/journal/journal_scan.h"
 
 #define CHILD_QUEUE 128u /* what a child may have accepted and not told */
 

@@ -1,6 +1,6 @@
-#include "shared/journal_format.h"
+#include "shared/journal/journal_format.h"
 
-#include "shared/journal_crc.h"
+#include "shared/journal/journal_crc.h"
 #include "tests/support/claims.h"
 
 CLAIM(journal_crc__agrees_with_the_published_vectors)

@@ -1,4 +1,4 @@
-#include "shared/journal_queue.h"
+#include "shared/journal/journal_queue.h"
 
 #include <errno.h>
 

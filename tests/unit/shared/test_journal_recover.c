@@ -1,7 +1,7 @@
 #include "tests/unit/shared/journal_rig.h"
 
-#include "shared/journal_crc.h"
-#include "shared/journal_scan.h"
+#include "shared/journal/journal_crc.h"
+#include "shared/journal/journal_scan.h"
 
 #define FIRST_NAME "drop-0000000000000001.slj"
 

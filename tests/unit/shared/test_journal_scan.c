@@ -1,4 +1,4 @@
-#include "shared/journal_scan.h"
+#include "shared/journal/journal_scan.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "shared/json.h"
+#include "shared/json/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-#include "shared/json_write.h"
+#include "shared/json/json_write.h"
 
 #include <stdio.h>
 
-#include "shared/json.h"
+#include "shared/json/json.h"
 #include "tests/support/claims.h"
 
 CLAIM(json_write__commas_and_nesting_are_the_writers_business)

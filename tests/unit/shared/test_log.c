@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "shared/buf.h"
-#include "shared/json.h"
+#include "shared/json/json.h"
 #include "tests/support/claims.h"
 
 #define CAPTURE_BYTES_MAX (16u * 1024u * 1024u)

@@ -1,4 +1,4 @@
-#include "shared/pg_array.h"
+#include "shared/pg/pg_array.h"
 #include "tests/support/claims.h"
 
 static void expect(const struct sl_pg_array *array, const char *bytes, size_t count)

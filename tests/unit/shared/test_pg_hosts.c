@@ -1,10 +1,10 @@
 /* The servers of a connection string, and the texts that libpq and the server give us. */
-#include "shared/pg_hosts.h"
+#include "shared/pg/pg_hosts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/pg_text.h"
+#include "shared/pg/pg_text.h"
 #include "tests/support/claims.h"
 
 struct row {

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shared/landlock.h"
-#include "shared/sandbox.h"
-#include "shared/seccomp.h"
+#include "shared/sandbox/landlock.h"
+#include "shared/sandbox/sandbox.h"
+#include "shared/sandbox/seccomp.h"
 #include "tests/support/claims.h"
 
 #define CANNOT 77

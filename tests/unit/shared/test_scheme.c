@@ -2,7 +2,7 @@
  * The conformance suite of the schemes other than Stripe's own (test_stripe_signature): published vectors, and what we do with each way a header can
  * be wrong.
  */
-#include "shared/scheme.h"
+#include "shared/signature/scheme.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "shared/sentry.h"
+#include "shared/sentry/sentry.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 #include "shared/clock.h"
 #include "shared/digest.h"
-#include "shared/http_server.h"
-#include "shared/json.h"
-#include "shared/sentry_tally.h"
+#include "shared/http/http_server.h"
+#include "shared/json/json.h"
+#include "shared/sentry/sentry_tally.h"
 #include "tests/support/claims.h"
 
 #define PERIOD_MS   40

@@ -1,4 +1,4 @@
-#include "shared/sentry_dsn.h"
+#include "shared/sentry/sentry_dsn.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "shared/sentry_tally.h"
+#include "shared/sentry/sentry_tally.h"
 
 #include <stdio.h>
 #include <string.h>

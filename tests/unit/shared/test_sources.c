@@ -1,4 +1,4 @@
-#include "shared/sources.h"
+#include "shared/signature/sources.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Every row of shared/sqlstate.def, and the rules around the table. */
-#include "shared/sqlstate.h"
+/* Every row of shared/pg/sqlstate.def, and the rules around the table. */
+#include "shared/pg/sqlstate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +75,7 @@ struct row {
 static const struct row rows[] = {
 #define SL_SQLSTATE(prefix_, verdict_, session_, meaning_)                                         \
     { .prefix = (prefix_), .meaning = (meaning_) },
-#include "shared/sqlstate.def"
+#include "shared/pg/sqlstate.def"
 #undef SL_SQLSTATE
 };
 

@@ -1,4 +1,4 @@
-#include "shared/stripe_retry.h"
+#include "shared/stripe/stripe_retry.h"
 
 #include <stdbool.h>
 

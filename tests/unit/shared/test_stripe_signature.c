@@ -1,7 +1,7 @@
 /*
  * The conformance suite: the vectors of the official libraries, and what we do where those libraries disagree.
  */
-#include "shared/stripe_signature.h"
+#include "shared/signature/stripe_signature.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "shared/subsystems.h"
+#include "shared/subsystem/subsystems.h"
 #include "tests/support/claims.h"
 
 #define FULL                                                                                       \

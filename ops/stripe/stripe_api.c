@@ -1,0 +1,140 @@
+#include "ops/stripe/stripe_api.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "shared/stripe/stripe_client.h"
+
+#define ANSWER_BYTES_MAX (32u * 1024u * 1024u)
+#define ARENA_BYTES_MAX  (192u * 1024u * 1024u)
+#define NODES_MAX        1000000u
+#define DEPTH_MAX        5u /* list, data, event, data, object: what lies below stays as received */
+
+struct ops_stripe_api {
+    struct sl_loop *loop;
+    struct sl_stripe_client *client;
+    struct sl_json_parser *parser;
+    struct sl_arena arena;
+    const struct sl_json *root;
+    int status;
+    struct sl_err why;
+};
+
+static void on_answer(const struct sl_stripe_answer *answer, void *arg);
+static bool refuse(const struct ops_stripe_api *api, const char *path, struct sl_err *err);
+static const char *advice(int status);
+
+struct ops_stripe_api *ops_stripe_api_new(const struct ops_address *address, int64_t rate,
+                                          struct sl_err *err)
+{
+    const struct ops_settings *settings = &address->settings;
+    const char *key = settings->stripe_restricted_key != NULL ? settings->stripe_restricted_key
+                                                              : settings->stripe_api_key;
+    if (key == NULL) {
+        sl_fail(err, SL_E_CONFIG,
+                "no key for Stripe's API: set STRIPE_RESTRICTED_KEY (it needs to read events), or "
+                "STRIPE_API_KEY, or the _FILE of either");
+        return NULL;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    SL_AUTO(ops_stripe_api_free) struct ops_stripe_api *api = calloc(1, sizeof *api);
+    if (api == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for a client of Stripe");
+        return NULL;
+    }
+    sl_arena_init(&api->arena, ARENA_BYTES_MAX);
+    api->parser = sl_json_parser_new(ANSWER_BYTES_MAX);
+    api->loop = sl_loop_new(err);
+    if (api->parser == NULL || api->loop == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory for a client of Stripe");
+        return NULL;
+    }
+    api->client = sl_stripe_client_new(
+        &(struct sl_stripe_client_opts){
+            .loop = api->loop,
+            .base = settings->stripe_api_base,
+            .key = key,
+            .rate = rate,
+        },
+        err);
+    return api->client == NULL ? NULL : SL_TAKE(api);
+}
+
+void ops_stripe_api_free(struct ops_stripe_api *api)
+{
+    if (api == NULL) {
+        return;
+    }
+    sl_stripe_client_free(api->client);
+    sl_loop_free(api->loop);
+    sl_json_parser_free(api->parser);
+    sl_arena_done(&api->arena);
+    free(api);
+}
+
+bool ops_stripe_api_get(struct ops_stripe_api *api, const char *path, struct sl_span query,
+                        const char *account, const struct sl_json **out_root, struct sl_err *err)
+{
+    const struct sl_stripe_call call = {
+        .method = "GET", .path = path, .form = query, .account = account
+    };
+    api->root = NULL;
+    api->status = 0;
+    api->why = (struct sl_err){ 0 };
+    sl_arena_reset(&api->arena);
+    if (!sl_stripe_client_call(api->client, &call, on_answer, api, err) ||
+        !sl_loop_run(api->loop, err)) {
+        return false;
+    }
+    if (api->status == 0) {
+        return sl_fail(err, api->why.code, "Stripe does not answer: %s", api->why.text);
+    }
+    if (api->status < 200 || api->status > 299) {
+        return refuse(api, path, err);
+    }
+    if (api->root == NULL) {
+        return sl_fail(err, api->why.code, "Stripe's answer to %s cannot be read: %s", path,
+                       api->why.text);
+    }
+    *out_root = api->root;
+    return true;
+}
+
+static void on_answer(const struct sl_stripe_answer *answer, void *arg)
+{
+    struct ops_stripe_api *api = arg;
+    api->status = answer->status;
+    if (answer->status == 0) {
+        api->why = *answer->err;
+    } else {
+        api->root =
+            sl_json_parse(api->parser, &api->arena, answer->body, DEPTH_MAX, NODES_MAX, &api->why);
+    }
+    sl_loop_stop(api->loop);
+}
+
+static bool refuse(const struct ops_stripe_api *api, const char *path, struct sl_err *err)
+{
+    struct sl_arena arena;
+    sl_arena_init(&arena, sizeof err->text * 8);
+    struct sl_span said = sl_json_text(sl_json_at(api->root, "error.message"), &arena, true, NULL);
+    bool is_refused = sl_fail(err, SL_E_STRIPE_REFUSED, "Stripe answers %d to %s: %.*s%s",
+                              api->status, path, (int)(said.bytes > 100 ? 100 : said.bytes),
+                              said.data == NULL ? "" : said.data, advice(api->status));
+    sl_arena_done(&arena);
+    return is_refused;
+}
+
+static const char *advice(int status)
+{
+    switch (status) {
+    case 401:
+        return "; check the key, and that it is of the right mode";
+    case 403:
+        return "; give the restricted key this permission in Stripe's dashboard";
+    case 429:
+        return "; others use up the rate of this account, try later";
+    default:
+        return "";
+    }
+}

@@ -1,0 +1,46 @@
+#include "shared/http/http_bytes.h"
+
+#define EVERYWHERE (SL_HTTP_TOKEN | SL_HTTP_PATH | SL_HTTP_QUERY | SL_HTTP_VALUE | SL_HTTP_HOST)
+#define IN_URI     (SL_HTTP_PATH | SL_HTTP_QUERY | SL_HTTP_VALUE)
+
+const unsigned char sl_http_classes[256] = {
+    ['0' ... '9'] = EVERYWHERE,
+    ['A' ... 'Z'] = EVERYWHERE,
+    ['a' ... 'z'] = EVERYWHERE,
+    ['-'] = EVERYWHERE,
+    ['.'] = EVERYWHERE,
+    ['_'] = EVERYWHERE,
+    ['~'] = EVERYWHERE,
+    ['!'] = EVERYWHERE,
+    ['$'] = EVERYWHERE,
+    ['&'] = EVERYWHERE,
+    ['\''] = EVERYWHERE,
+    ['*'] = EVERYWHERE,
+    ['+'] = EVERYWHERE,
+    ['%'] = EVERYWHERE,
+    ['('] = IN_URI | SL_HTTP_HOST,
+    [')'] = IN_URI | SL_HTTP_HOST,
+    [','] = IN_URI | SL_HTTP_HOST,
+    [';'] = IN_URI | SL_HTTP_HOST,
+    ['='] = IN_URI | SL_HTTP_HOST,
+    [':'] = IN_URI,
+    ['@'] = IN_URI,
+    ['/'] = IN_URI,
+    ['?'] = SL_HTTP_QUERY | SL_HTTP_VALUE,
+    /* Brackets: raw in filters such as created[gte]=. */
+    ['['] = SL_HTTP_QUERY | SL_HTTP_VALUE,
+    [']'] = SL_HTTP_QUERY | SL_HTTP_VALUE,
+    ['#'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
+    ['^'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
+    ['`'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
+    ['|'] = SL_HTTP_TOKEN | SL_HTTP_VALUE,
+    ['"'] = SL_HTTP_VALUE,
+    ['<'] = SL_HTTP_VALUE,
+    ['>'] = SL_HTTP_VALUE,
+    ['\\'] = SL_HTTP_VALUE,
+    ['{'] = SL_HTTP_VALUE,
+    ['}'] = SL_HTTP_VALUE,
+    [' '] = SL_HTTP_VALUE,
+    ['\t'] = SL_HTTP_VALUE,
+    [0x80 ... 0xff] = SL_HTTP_VALUE,
+};
