@@ -58,6 +58,7 @@ struct con_flight *con_flight_open(const char *dir, const char *name, size_t iso
         return NULL;
     }
     struct file *file = flight->file;
+    SL_ASSERT(file != NULL);
     bool is_ours =
         file->magic == MAGIC && file->count <= KEYS_MAX && file->suspect_count <= KEYS_MAX;
     if (!is_ours) {

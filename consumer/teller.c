@@ -238,10 +238,10 @@ static void on_taken(struct sl_pg_link *link, struct sl_pg_result *const *result
         sl_log_err(teller->opts.log, SL_WARN, "teller.failed",
                    "cannot look for what is to be told, trying again", &error->err);
         rest(teller, TELLER_POLL_MS);
-    } else if (sl_pg_rows(results[0]) == 0) {
-        rest(teller, TELLER_POLL_MS);
-    } else if (!read_notice(teller, results[0])) {
-        rest(teller, TELLER_POLL_MS); /* without memory; it comes again when its time is over */
+    } else if (sl_pg_rows(results[0]) == 0 || !read_notice(teller, results[0])) {
+        rest(
+            teller,
+            TELLER_POLL_MS); /* a notice for which there was no memory comes again when its time is over */
     } else {
         tell(teller);
     }

@@ -169,7 +169,7 @@ static void compare_sources(const struct pub_config *now, const struct pub_confi
             append_name(&plan->changed, name);
         }
     }
-    if (memcmp(&now->webhook_sources, &fresh->webhook_sources, sizeof now->webhook_sources) != 0) {
+    if (!sl_sources_equal(&now->webhook_sources, &fresh->webhook_sources)) {
         append_name(&plan->needs_restart, "SLUICE_SOURCES");
     }
 }

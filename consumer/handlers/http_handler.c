@@ -1,5 +1,6 @@
 #include "consumer/handlers/http_handler.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "consumer/event_columns.h"
@@ -138,9 +139,7 @@ static void show_url(struct http_handler *handler)
     struct sl_span url = sl_span_of(handler->target->url);
     struct sl_span shown = { 0 };
     (void)sl_span_split(&url, '?', &shown);
-    size_t bytes =
-        shown.bytes < sizeof handler->where - 1 ? shown.bytes : sizeof handler->where - 1;
-    memcpy(handler->where, shown.data, bytes);
+    snprintf(handler->where, sizeof handler->where, "%.*s", SL_SPAN_ARGS(shown));
 }
 
 static void free_self(void *self)

@@ -353,7 +353,7 @@ static bool publish(struct reconcile *reconcile, const struct sl_envelope *const
         struct sl_amqp_message messages[OPS_COURIER_BATCH_MAX] = { 0 };
         enum sl_publish_outcome outcomes[OPS_COURIER_BATCH_MAX];
         SL_DONE(sl_buf_done) struct sl_buf bytes = { 0 };
-        size_t ends[OPS_COURIER_BATCH_MAX];
+        size_t ends[OPS_COURIER_BATCH_MAX] = { 0 };
         sl_buf_init(&bytes, portion * (size_t)SL_ENVELOPE_BYTES_MAX);
         if (!open_broker(reconcile, err) || !yield_to_live(reconcile, err)) {
             return false;

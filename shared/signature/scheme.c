@@ -155,6 +155,20 @@ bool sl_scheme_signs(const struct sl_scheme *scheme, enum sl_signed_kind kind)
     return false;
 }
 
+bool sl_scheme_equal(const struct sl_scheme *a, const struct sl_scheme *b)
+{
+    bool is_equal = strcmp(a->name, b->name) == 0 && a->form == b->form &&
+                    a->encoding == b->encoding && a->has_encoded_secret == b->has_encoded_secret &&
+                    strcmp(a->header, b->header) == 0 && strcmp(a->prefix, b->prefix) == 0 &&
+                    strcmp(a->time_header, b->time_header) == 0 &&
+                    strcmp(a->id_header, b->id_header) == 0 && a->part_count == b->part_count;
+    for (size_t i = 0; is_equal && i < a->part_count; i++) {
+        is_equal = a->parts[i].kind == b->parts[i].kind &&
+                   strcmp(a->parts[i].literal, b->parts[i].literal) == 0;
+    }
+    return is_equal;
+}
+
 bool sl_scheme_has_time(const struct sl_scheme *scheme)
 {
     return sl_scheme_signs(scheme, SL_SIGNED_TIMESTAMP);
@@ -293,7 +307,6 @@ static enum sl_signature_verdict match_any(const struct sl_stripe_check *check,
     for (size_t i = 0; i < check->key_count; i++) {
         uint8_t mac[SL_SHA256_BYTES];
         if (!sl_hmac_sha256(check->keys[i], parts, part_count, mac)) {
-            is_checked = false;
             is_checked = false;
             continue;
         }

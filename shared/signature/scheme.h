@@ -60,6 +60,7 @@ bool sl_scheme_preset(struct sl_span name, struct sl_scheme *out) SL_MUST;
 const char *sl_scheme_set_template(struct sl_scheme *scheme, struct sl_span text) SL_MUST;
 /* Whether the signed text has such a part. */
 bool sl_scheme_signs(const struct sl_scheme *scheme, enum sl_signed_kind kind);
+bool sl_scheme_equal(const struct sl_scheme *a, const struct sl_scheme *b);
 bool sl_scheme_has_time(const struct sl_scheme *scheme);
 
 /* What a request brought, by the scheme's field names; absent when missing. */

@@ -66,6 +66,37 @@ void sl_source_take_preset(struct sl_source *source)
     }
 }
 
+static bool facts_equal(const struct sl_fact_rules *a, const struct sl_fact_rules *b)
+{
+    const char *of_a[] = { a->id,     a->type,        a->type_rest, a->account,
+                           a->object, a->occurred_at, a->livemode };
+    const char *of_b[] = { b->id,     b->type,        b->type_rest, b->account,
+                           b->object, b->occurred_at, b->livemode };
+    for (size_t i = 0; i < SL_COUNT(of_a); i++) {
+        if (strcmp(of_a[i], of_b[i]) != 0) {
+            return false;
+        }
+    }
+    return a->shape == b->shape && a->claim_header == b->claim_header && a->depth == b->depth;
+}
+
+static bool source_equal(const struct sl_source *a, const struct sl_source *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->enabled == b->enabled &&
+           sl_scheme_equal(&a->scheme, &b->scheme) && facts_equal(&a->facts, &b->facts) &&
+           strcmp(a->secret_name, b->secret_name) == 0 && a->tolerance_ms == b->tolerance_ms &&
+           a->rate == b->rate && a->burst == b->burst;
+}
+
+bool sl_sources_equal(const struct sl_sources *a, const struct sl_sources *b)
+{
+    bool is_equal = a->count == b->count;
+    for (size_t i = 0; is_equal && i < a->count; i++) {
+        is_equal = source_equal(&a->items[i], &b->items[i]);
+    }
+    return is_equal;
+}
+
 bool sl_source_is_name(struct sl_span name)
 {
     if (name.bytes == 0 || name.bytes >= SL_SOURCE_NAME_BYTES || name.data[0] < 'a' ||

@@ -73,6 +73,8 @@ void sl_source_take_preset(struct sl_source *source);
 unsigned sl_fact_rules_depth(const struct sl_fact_rules *facts);
 /* NULL when there is none of that name. */
 const struct sl_source *sl_sources_find(const struct sl_sources *sources, struct sl_span name);
+/* The same senders, in the same order, who sign and speak alike. Where a section stands in the file does not matter. */
+bool sl_sources_equal(const struct sl_sources *a, const struct sl_sources *b);
 /* [a-z][a-z0-9_-]{0,30} */
 bool sl_source_is_name(struct sl_span name);
 

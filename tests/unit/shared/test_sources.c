@@ -40,6 +40,31 @@ CLAIM(sources__stripe_is_there_without_being_named)
     CU_ASSERT_EQUAL(find("stripe")->burst, 50);
 }
 
+CLAIM(sources__are_compared_by_what_they_say)
+{
+    static const char text[] = "[github]\nsecret = GH_SECRET\nrate = 5\n";
+    static const struct {
+        const char *text;
+        bool is_equal;
+    } rows[] = {
+        { text, true },
+        { "# moved down\n\n[github]\nrate = 5\nsecret = GH_SECRET\n", true },
+        { "[github]\nsecret = GH_SECRET\nrate = 6\n", false },
+        { "[github]\nsecret = GH_OTHER\nrate = 5\n", false },
+        { "[github]\nsecret = GH_SECRET\nrate = 5\nprefix = other=\n", false },
+        { "[github]\nsecret = GH_SECRET\nrate = 5\nobject = repository.name\n", false },
+        { "[github]\nsecret = GH_SECRET\nrate = 5\n[stripe]\nrate = 5\n", false },
+    };
+    static struct sl_sources before;
+    parse(text);
+    before = sources;
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        memset(&sources, 0xa5, sizeof sources); /* what is between the members does not count */
+        parse(rows[i].text);
+        CU_ASSERT_EQUAL(sl_sources_equal(&before, &sources), rows[i].is_equal);
+    }
+}
+
 CLAIM(sources__a_section_says_how_its_sender_signs_and_where_its_facts_are)
 {
     parse("# who may post\n"
