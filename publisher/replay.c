@@ -37,6 +37,8 @@ struct pub_replay {
     struct sl_series *usable;
     struct sl_series *appended;
     struct sl_series *poisoned;
+    struct sl_series *aside;
+    struct sl_series *aside_bytes;
     struct sl_series *missing;
     struct sl_series *replayed;
 };
@@ -82,6 +84,8 @@ static void open_series(struct pub_replay *replay)
     replay->usable = sl_metrics_series(metrics, SL_M_JOURNAL_USABLE, NULL, NULL);
     replay->appended = sl_metrics_series(metrics, SL_M_JOURNAL_APPENDED, NULL, NULL);
     replay->poisoned = sl_metrics_series(metrics, SL_M_JOURNAL_POISONED, NULL, NULL);
+    replay->aside = sl_metrics_series(metrics, SL_M_JOURNAL_POISON, NULL, NULL);
+    replay->aside_bytes = sl_metrics_series(metrics, SL_M_JOURNAL_POISON_BYTES, NULL, NULL);
     replay->missing = sl_metrics_series(metrics, SL_M_JOURNAL_MISSING, NULL, NULL);
     replay->replayed = sl_metrics_series(metrics, SL_M_JOURNAL_REPLAYED, NULL, NULL);
     const struct sl_journal_stats stats = show(replay);
@@ -136,6 +140,8 @@ static struct sl_journal_stats show(struct pub_replay *replay)
     sl_series_set(replay->usable, stats.state == SL_JOURNAL_OK ? 1 : 0);
     sl_series_set(replay->appended, (int64_t)stats.totals.appended);
     sl_series_set(replay->poisoned, (int64_t)stats.totals.poisoned);
+    sl_series_set(replay->aside, (int64_t)stats.poison_events);
+    sl_series_set(replay->aside_bytes, (int64_t)stats.poison_bytes);
     sl_series_set(replay->missing, (int64_t)stats.totals.missing);
     return stats;
 }

@@ -11,6 +11,7 @@
 
 #define ATTEMPT_MS            5000
 #define CONFIRM_MS            2000
+#define REFUSED_MS            20000
 #define HEARTBEAT_S           10
 #define PUBLISHES_MAX         4096u
 #define MESSAGE_EXTRA_BYTES   4096u /* what others may have put around an envelope */
@@ -99,6 +100,7 @@ static void set_defaults(struct sl_amqp_link_opts *opts)
 {
     opts->attempt_ms = opts->attempt_ms > 0 ? opts->attempt_ms : ATTEMPT_MS;
     opts->confirm_ms = opts->confirm_ms > 0 ? opts->confirm_ms : CONFIRM_MS;
+    opts->refused_ms = opts->refused_ms > 0 ? opts->refused_ms : REFUSED_MS;
     opts->heartbeat_s = opts->heartbeat_s > 0 ? opts->heartbeat_s : HEARTBEAT_S;
     opts->publishes_max = opts->publishes_max > 0 ? opts->publishes_max : PUBLISHES_MAX;
     if (opts->message_bytes_max == 0) {

@@ -73,8 +73,10 @@ struct sl_amqp_link_opts {
     bool confirms;               /* confirm.select after the channel is open */
     int64_t attempt_ms;          /* TCP connect to channel open, per host; default 5 s */
     int64_t confirm_ms;          /* longest wait for a confirm; default 2 s */
-    int64_t heartbeat_s;         /* offered; default 10 */
-    size_t publishes_max;        /* unsettled at once; default 4096 */
+    int64_t
+        refused_ms; /* nothing but nacks for so long: another connection is tried; default 20 s */
+    int64_t heartbeat_s;  /* offered; default 10 */
+    size_t publishes_max; /* unsettled at once; default 4096 */
     size_t
         message_bytes_max; /* inbound; a larger delivery ends the connection; default SL_ENVELOPE_BYTES_MAX + 4 KiB */
 

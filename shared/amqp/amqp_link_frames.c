@@ -4,8 +4,7 @@
 #include "shared/amqp/amqp_link_parts.h"
 #include "shared/clock.h"
 
-#define REASON_BYTES_MAX 200   /* of the broker's own words in an error */
-#define REFUSED_MS_MAX   20000 /* nothing but nacks for so long: try another connection */
+#define REASON_BYTES_MAX 200 /* of the broker's own words in an error */
 
 static void on_frame(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
 static void on_start(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
@@ -246,7 +245,7 @@ static void look_for_refusal(struct sl_amqp_link *link, bool is_nack)
         link->refused_since_ms = 0;
     } else if (link->refused_since_ms == 0) {
         link->refused_since_ms = now_ms;
-    } else if (now_ms - link->refused_since_ms >= REFUSED_MS_MAX) {
+    } else if (now_ms - link->refused_since_ms >= link->opts.refused_ms) {
         struct sl_err err = { 0 };
         sl_fail(&err, SL_E_AMQP_CLOSED,
                 "the broker has refused every publish for %lld ms: trying another connection",

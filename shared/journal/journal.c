@@ -231,6 +231,8 @@ void sl_journal_read_stats(const struct sl_journal *journal, struct sl_journal_s
         .state = sl_journal_state(journal),
         .is_durable = store->folder.is_durable,
         .bytes = atomic_load(&store->bytes),
+        .poison_events = atomic_load(&store->poison_events),
+        .poison_bytes = atomic_load(&store->poison_bytes),
         .quota_bytes = journal->opts.quota_bytes,
         .oldest_ns = sl_journal_reader_oldest_ns(journal->reader),
         .waiting = sl_journal_writer_waiting(journal->writer),

@@ -47,7 +47,9 @@ struct sl_journal_opts {
 struct sl_journal_stats {
     enum sl_journal_state state;
     bool is_durable;
-    uint64_t bytes; /* of live segments, against quota_bytes */
+    uint64_t bytes;         /* of live segments; with poison_bytes against quota_bytes */
+    uint64_t poison_events; /* set aside in poison/, of this run and earlier ones */
+    uint64_t poison_bytes;
     uint64_t quota_bytes;
     uint64_t pending;   /* events kept and not resolved */
     uint64_t oldest_ns; /* when the oldest of them was received; 0: none */

@@ -15,4 +15,10 @@
 int sl_journal_poison_write(const struct sl_journal_store *store,
                             const struct sl_journal_record *record) SL_MUST;
 
+/*
+ * Sees how much is in poison/ when the folder has changed: store->poison_events and poison_bytes, which count towards the quota, so that what is
+ * set aside can never fill a disk. A folder that cannot be read counts as it did.
+ */
+void sl_journal_poison_count(struct sl_journal_store *store);
+
 #endif

@@ -267,7 +267,9 @@ static void wait_changed(struct sl_journal_reader *reader, uint64_t changes_seen
     until.tv_sec += WAIT_S;
     pthread_mutex_lock(&store->lock);
     if (store->changes == changes_seen) {
-        if (store->oldest == NULL && !store->progress_dirty) {
+        bool is_idle = store->oldest == NULL && !store->progress_dirty &&
+                       atomic_load(&store->poison_events) == 0;
+        if (is_idle) {
             (void)pthread_cond_wait(&store->changed, &store->lock);
         } else {
             (void)pthread_cond_timedwait(&store->changed, &store->lock, &until);
@@ -289,6 +291,7 @@ static void tend(struct sl_journal_reader *reader)
     }
     reader->tended_us = now_us;
     poison(reader);
+    sl_journal_poison_count(store);
     let_go_of_resolved(reader);
     (void)sl_journal_store_prune(store, reader->current);
     int failed = sl_journal_progress_save(store, &reader->scratch);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/journal/journal_poison.h"
 #include "shared/journal/journal_progress.h"
 #include "shared/journal/journal_walk.h"
 
@@ -81,6 +82,7 @@ bool sl_journal_recover(struct sl_journal_store *store, struct sl_err *err)
         }
         store->next_seq = recovery.progress.next_seq;
     }
+    sl_journal_poison_count(store);
     return raise_next_seq(store, store->folder.dir_fd, err) &&
            raise_next_seq(store, store->folder.poison_fd, err);
 }

@@ -405,6 +405,11 @@ static int copy_span(const struct sl_journal_store *store, int from_fd, int to_f
     return 0;
 }
 
+uint64_t sl_journal_store_kept_bytes(const struct sl_journal_store *store)
+{
+    return atomic_load(&store->bytes) + atomic_load(&store->poison_bytes);
+}
+
 bool sl_journal_store_is_low(const struct sl_journal_store *store, uint64_t floor_bytes)
 {
     struct statvfs seen = { 0 };

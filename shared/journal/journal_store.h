@@ -82,7 +82,10 @@ struct sl_journal_store {
     int spare_fd; /* writer's; -1: none */
     int wake_fd; /* eventfd: tells the loop that there is something to hear; -1 before there is a loop */
     _Atomic bool is_waking;
-    _Atomic uint64_t bytes; /* in live segments */
+    _Atomic uint64_t bytes;         /* in live segments */
+    _Atomic uint64_t poison_events; /* in poison/, as it was last counted */
+    _Atomic uint64_t poison_bytes;
+    int64_t poison_seen_s; /* the reader's: when the folder had changed then; 0: count again */
 };
 
 struct sl_journal_store_opts {
@@ -141,6 +144,9 @@ bool sl_journal_store_is_prunable(const struct sl_journal_store *store);
 /* Copies [from, to) of a segment to <name>.corrupt-<from>, once. Reports what fails; the segment itself is never touched. */
 void sl_journal_store_copy_aside(struct sl_journal_store *store, const char *name, uint64_t from,
                                  uint64_t to);
+
+/* What counts towards the quota: live segments, and what was set aside. */
+uint64_t sl_journal_store_kept_bytes(const struct sl_journal_store *store);
 
 /* Free space of the file system is below floor_bytes. Unknown is not below. */
 bool sl_journal_store_is_low(const struct sl_journal_store *store, uint64_t floor_bytes);

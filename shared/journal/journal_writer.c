@@ -148,7 +148,8 @@ static bool admit(const struct sl_journal_writer *writer, size_t bytes, struct s
         return sl_fail(err, SL_E_JOURNAL_FAILED, "the journal's storage refuses writes: %s",
                        strerror(atomic_load(&writer->broken_errno)));
     }
-    if (atomic_load(&writer->store->bytes) + sl_journal_queue_waiting_bytes(writer->queue) + bytes >
+    if (sl_journal_store_kept_bytes(writer->store) + sl_journal_queue_waiting_bytes(writer->queue) +
+            bytes >
         writer->opts.quota_bytes) {
         return sl_fail(err, SL_E_JOURNAL_FULL, "the journal is full (quota %llu bytes)",
                        (unsigned long long)writer->opts.quota_bytes);
@@ -190,7 +191,7 @@ enum sl_journal_state sl_journal_writer_state(const struct sl_journal_writer *wr
         return broken == ENOSPC || broken == EDQUOT ? SL_JOURNAL_FULL : SL_JOURNAL_FAILED;
     }
     if (atomic_load(&writer->is_low) ||
-        atomic_load(&writer->store->bytes) >= writer->opts.quota_bytes) {
+        sl_journal_store_kept_bytes(writer->store) >= writer->opts.quota_bytes) {
         return SL_JOURNAL_FULL;
     }
     int64_t began_us = atomic_load(&writer->sync_began_us);

@@ -1,5 +1,5 @@
 // F14 - the broker is away until the journal's quota is reached.
-// Expected: new events are refused (503), the oldest is never dropped; draining works although there is no room; then it takes again.
+// Expected: new events are refused (503) and /readyz says why; the oldest is never dropped; draining works although there is no room; then it takes again.
 import { signature } from '../integration/lib/sender.mjs';
 import { scenario } from './lib/scenario.mjs';
 
@@ -15,9 +15,17 @@ await scenario('F14', 'the journal reaches its quota', { proxy: true, rate: 100,
   }, 90000);
   world.note(`refuses after ${Math.round((await world.metric('sluice_journal_bytes')) / (1 << 20))} MiB`);
   world.check((await world.metric('sluice_journal_bytes')) > 100 << 20, 'it refuses long before the quota');
+  await world.until('/readyz is 503, as small events find no room either', async () => (await readiness(world)).status === 503, 60000);
+  world.note(`/readyz: ${(await readiness(world)).said.trim()}`);
   await world.hold(world.ms(1000, 10000));
   await world.heal(() => world.proxy.tell('up'));
+  await world.until('/readyz is 200 again', async () => (await readiness(world)).status === 200, 10000);
 });
+
+async function readiness(world) {
+  const answer = await fetch(`${world.stack.url}/readyz`);
+  return { status: answer.status, said: await answer.text() };
+}
 
 async function big(world, id) {
   const body = JSON.stringify({ id, object: 'event', type: 'outage.big', created: 1750000000, data: { object: { id, filler: 'y'.repeat(BODY_BYTES) } } });

@@ -8,9 +8,11 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
+#include "shared/clock.h"
 #include "tests/support/amqp_bytes.h"
 #include "tests/support/claims.h"
 
@@ -43,6 +45,9 @@ struct world {
     int publish_when_up;
     bool pause_at_delivery;
     bool answers_when_stalled;
+    int takes_one_in; /* of what is published, the broker acknowledges one in so many and refuses the rest; 0: it says nothing */
+    int64_t over_at_ms;
+    int published;
     int downs_wanted;
     int ups_wanted;
 };
@@ -88,6 +93,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     world->peers[world->peer_count++] = bev;
 }
 
+static void answer_one_more(struct world *world, struct sl_amqp_link *link);
+
 static void on_up(struct sl_amqp_link *link, void *arg)
 {
     struct world *world = arg;
@@ -98,6 +105,9 @@ static void on_up(struct sl_amqp_link *link, void *arg)
                                                  .message_id = SL_SPAN_LITERAL("evt_1") };
         struct sl_err err = { 0 };
         CU_ASSERT(sl_amqp_publish(link, &message, (uint64_t)i, &err));
+    }
+    if (world->takes_one_in > 0) {
+        answer_one_more(world, link);
     }
     stop_when_done(world);
 }
@@ -161,10 +171,33 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
                        void *arg)
 {
     struct world *world = arg;
-    (void)link;
     (void)cookie;
     world->settled++;
     world->outcome = outcome;
+    if (world->takes_one_in > 0 && sl_amqp_link_state(link) == SL_AMQP_UP) {
+        answer_one_more(world, link);
+    }
+}
+
+/* Publishes, and has the broker's answer on its way. */
+static void answer_one_more(struct world *world, struct sl_amqp_link *link)
+{
+    struct sl_buf answer;
+    struct sl_err err = { 0 };
+    const struct sl_amqp_message message = { .exchange = "x",
+                                             .routing_key = SL_SPAN_LITERAL("k"),
+                                             .message_id = SL_SPAN_LITERAL("evt_1") };
+    if (sl_clock_mono_ms() >= world->over_at_ms) {
+        sl_loop_stop(world->loop);
+        return;
+    }
+    CU_ASSERT(sl_amqp_publish(link, &message, 1, &err));
+    world->published++;
+    sl_buf_init(&answer, 1024);
+    put_settle(&answer, world->published % world->takes_one_in == 0, (uint64_t)world->published,
+               false);
+    bufferevent_write(world->peers[world->peer_count - 1], answer.data, answer.used_bytes);
+    sl_buf_done(&answer);
 }
 
 static void world_init(struct world *world)
@@ -477,6 +510,38 @@ CLAIM(amqp_link__a_confirm_that_never_comes_is_a_timeout_and_the_link_stays)
     CU_ASSERT(world.settled == 2);
     CU_ASSERT(world.outcome == SL_PUBLISH_TIMEOUT);
     CU_ASSERT(strstr(world.why.text, "silent") != NULL);
+    world_done(&world);
+}
+
+CLAIM(amqp_link__after_nothing_but_refusals_another_connection_is_tried)
+{
+    struct world world;
+    world_init(&world);
+    put_handshake(&world.script, 131072);
+    world.opts.refused_ms = 60;
+    world.takes_one_in = INT_MAX;
+    world.over_at_ms = sl_clock_mono_ms() + PATIENCE_MS;
+    world.downs_wanted = 1;
+    world_run(&world);
+    CU_ASSERT_EQUAL(world.downs, 1);
+    CU_ASSERT_EQUAL(world.why.code, SL_E_AMQP_CLOSED);
+    CU_ASSERT(strstr(world.why.text, "refused every publish") != NULL);
+    CU_ASSERT(world.settled >= 2);
+    world_done(&world);
+}
+
+CLAIM(amqp_link__one_that_is_taken_now_and_then_keeps_the_connection)
+{
+    struct world world;
+    world_init(&world);
+    put_handshake(&world.script, 131072);
+    world.opts.refused_ms = 200;
+    world.takes_one_in = 3;
+    world.over_at_ms = sl_clock_mono_ms() + 1000; /* five times as long */
+    world.downs_wanted = 1;
+    world_run(&world);
+    CU_ASSERT_EQUAL(world.downs, 0);
+    CU_ASSERT(world.settled > 10);
     world_done(&world);
 }
 

@@ -210,6 +210,47 @@ CLAIM(journal__an_event_that_keeps_failing_goes_to_poison_and_does_not_hold_up_t
     rig_done(&rig);
 }
 
+CLAIM(journal__what_is_set_aside_counts_towards_the_quota_until_somebody_takes_it_away)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig.tries_max = 1;
+    rig.quota_bytes = 16384;
+    CU_ASSERT_FATAL(rig_open(&rig));
+    char path[160];
+    while (rig_offer(&rig)) {
+        struct sl_journal_record record = { 0 };
+        while (rig_offer(&rig)) { /* as many as there is room for */
+            rig_settle(&rig);
+        }
+        while (rig_stats(&rig).pending > 0) {
+            if (sl_journal_take(rig.journal, &record, 1) == 1) {
+                sl_journal_fail(rig.journal, record.seq);
+            }
+            rig_turn(&rig);
+        }
+        RIG_UNTIL(&rig, rig_stats(&rig).bytes == 0);
+    }
+    CU_ASSERT_EQUAL(rig.err.code, SL_E_JOURNAL_FULL);
+    struct sl_journal_stats stats = rig_stats(&rig);
+    CU_ASSERT_EQUAL(stats.poison_events, stats.totals.poisoned);
+    CU_ASSERT(stats.poison_bytes <= 2 * rig.quota_bytes); /* each has a head of its own */
+    CU_ASSERT(stats.poison_bytes + 4096 > rig.quota_bytes);
+
+    rig_close(&rig); /* the next run knows of them */
+    CU_ASSERT_FATAL(rig_open(&rig));
+    CU_ASSERT_EQUAL(rig_stats(&rig).poison_events, stats.poison_events);
+    CU_ASSERT_FALSE(rig_offer(&rig));
+    for (uint64_t seq = 1; seq <= stats.poison_events; seq++) {
+        snprintf(path, sizeof path, "%s/poison/drop-%016llx.slj", rig.dir, (unsigned long long)seq);
+        CU_ASSERT_EQUAL(unlink(path), 0);
+    }
+    RIG_UNTIL(&rig, rig_stats(&rig).poison_events == 0);
+    CU_ASSERT(rig_offer(&rig));
+    rig_settle(&rig);
+    rig_done(&rig);
+}
+
 /* An hour forward, then a year back, over restarts: numbers and names go on, and so does the order. */
 CLAIM(journal__order_is_by_number_whatever_the_clock_says)
 {
