@@ -138,7 +138,9 @@ void sl_timer_arm(struct sl_timer *timer, int64_t wait_ms)
 
 void sl_timer_disarm(struct sl_timer *timer)
 {
-    evtimer_del(timer->event);
+    if (timer != NULL) {
+        evtimer_del(timer->event);
+    }
 }
 
 bool sl_timer_is_armed(const struct sl_timer *timer)

@@ -37,6 +37,7 @@ struct sl_timer *sl_timer_new(struct sl_loop *loop, void (*fn)(void *), void *ar
 void sl_timer_free(struct sl_timer *timer);
 /* (Re)arms; 0 means the next turn of the loop. */
 void sl_timer_arm(struct sl_timer *timer, int64_t wait_ms);
+/* Accepts NULL, as what is taken apart may be half made. */
 void sl_timer_disarm(struct sl_timer *timer);
 bool sl_timer_is_armed(const struct sl_timer *timer);
 

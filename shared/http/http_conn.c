@@ -61,7 +61,6 @@ struct sl_http_conn *sl_http_conn_open(const struct sl_http_listener *listener, 
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     bufferevent_setcb(bev, on_read, on_written, on_event, conn);
-    bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BYTES_MAX);
     bufferevent_enable(bev, EV_READ);
 
     conn->phase = conn->is_tls ? SL_HTTP_SHAKING : SL_HTTP_IDLE;
@@ -91,7 +90,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     if (conn->phase != SL_HTTP_HANDED && conn->phase != SL_HTTP_WRITING) {
         sl_http_conn_advance(conn);
     } else if (evbuffer_get_length(bufferevent_get_input(bev)) >= INPUT_BYTES_MAX) {
-        /* At its high watermark libevent 2.1 calls back in every turn until somebody drains; so stop it altogether. */
+        /* Instead of a high watermark, at which libevent 2.1 calls back in every turn, and for which it takes memory without looking whether it got any. */
         conn->is_paused = true;
         bufferevent_disable(bev, EV_READ);
     }

@@ -8,6 +8,8 @@
 
 #include "shared/clock.h"
 
+#define REMAINDER_PARTS                                                                            \
+    1024u /* of the quota: with less than this left there is no room for many an event, and it is called full */
 #define RETRY_US      1000000 /* between attempts to make a segment, and looks at an idle one */
 #define SYNC_WARN_US  100000
 #define SYNC_TRIP_US  1000000
@@ -190,8 +192,8 @@ enum sl_journal_state sl_journal_writer_state(const struct sl_journal_writer *wr
     if (broken != 0) {
         return broken == ENOSPC || broken == EDQUOT ? SL_JOURNAL_FULL : SL_JOURNAL_FAILED;
     }
-    if (atomic_load(&writer->is_low) ||
-        sl_journal_store_kept_bytes(writer->store) >= writer->opts.quota_bytes) {
+    uint64_t full_bytes = writer->opts.quota_bytes - writer->opts.quota_bytes / REMAINDER_PARTS;
+    if (atomic_load(&writer->is_low) || sl_journal_store_kept_bytes(writer->store) >= full_bytes) {
         return SL_JOURNAL_FULL;
     }
     int64_t began_us = atomic_load(&writer->sync_began_us);

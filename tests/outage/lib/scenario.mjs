@@ -344,7 +344,7 @@ class World {
       for (const [what, pattern] of [['the signing secret', this.stack.secret], ['a password', password], ['a signature', /v1=[0-9a-f]{16}/], ['an address', /customer\d+@example\.com/], ['a body', /xxxxxxxxxxxxxxxx|"object":"event"|not json, but authentic/]]) {
         this.check(typeof pattern === 'string' ? !log.includes(pattern) : !pattern.test(log), `INV-5 ${what} is in the log of ${child.program}`);
       }
-      this.check(!/AddressSanitizer|runtime error|LeakSanitizer/.test(log), `a sanitizer finding in the log of ${child.program}: ${/.*(AddressSanitizer|runtime error|LeakSanitizer).*/.exec(log)?.[0]}`);
+      this.check(!/AddressSanitizer|runtime error|LeakSanitizer/.test(log), `a sanitizer finding in the log of ${child.program}:\n${/.*(AddressSanitizer|runtime error|LeakSanitizer)(.*\n){0,20}/.exec(log)?.[0]}`);
     }
   }
 
