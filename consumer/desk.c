@@ -6,6 +6,7 @@
 #include "consumer/departure.h"
 #include "consumer/lane.h"
 #include "consumer/onward.h"
+#include "consumer/ramp.h"
 #include "consumer/runner.h"
 #include "consumer/settle.h"
 #include "shared/clock.h"
@@ -19,6 +20,8 @@ struct con_desk {
     struct con_lane *lane; /* of types that fail too much */
     struct sl_timer *start_timer;
     bool starts_now; /* start_timer is armed for the next turn of the loop */
+    struct con_ramp ramp;
+    bool is_committing; /* something of the running batch was committed */
 
     size_t batch_now;     /* most events of a transaction, as operators have set it */
     int64_t attempts_now; /* likewise: tries in all */
@@ -248,7 +251,9 @@ static void on_start_timer(void *arg)
         con_onward_send(desk->onward);
     }
     int64_t now_us = sl_clock_mono_us();
-    size_t room = con_flight_is_isolating(desk->opts.flight) ? 1 : desk->batch_now;
+    size_t room = con_flight_is_isolating(desk->opts.flight)
+                      ? 1
+                      : con_ramp_room(&desk->ramp, desk->batch_now);
     size_t taken = con_batch_take(&desk->batch, desk->running, room, now_us);
     if (taken == 0) {
         return; /* all of it is held */
@@ -271,6 +276,7 @@ static void on_decided(void *arg, struct con_delivery *delivery, const struct co
     };
     SL_ASSERT(event->verdict >= CON_APPLIED && event->verdict <= CON_DUPLICATE);
     sl_series_add(desk->outcomes[outcomes[event->verdict]], 1);
+    desk->is_committing = true;
     if (event->verdict != CON_DUPLICATE) {
         sl_series_observe_us(desk->lag, sl_clock_wall_us() - event->envelope.received_at_us);
         con_lane_passed(desk->lane, event);
@@ -343,7 +349,10 @@ static void on_progress(void *arg)
 
 static void on_paused(void *arg)
 {
-    const struct con_desk *desk = arg;
+    struct con_desk *desk = arg;
+    if (sl_pg_link_is_up(desk->opts.pg)) {
+        con_ramp_end(&desk->ramp);
+    }
     con_flight_pause(desk->opts.flight);
 }
 
@@ -357,6 +366,10 @@ static void on_finished(void *arg)
 {
     struct con_desk *desk = arg;
     con_flight_end(desk->opts.flight);
+    if (desk->is_committing) {
+        con_ramp_passed(&desk->ramp, desk->batch_now);
+        desk->is_committing = false;
+    }
     int64_t now_us = sl_clock_mono_us();
     settle(desk);
     free_orphans(desk);
@@ -396,6 +409,11 @@ void con_desk_forget(struct con_desk *desk)
         desk->is_orphaned = true;
         con_runner_stop(desk->runner);
     }
+}
+
+void con_desk_pg_down(struct con_desk *desk)
+{
+    con_ramp_lost(&desk->ramp);
 }
 
 void con_desk_pg_up(struct con_desk *desk)

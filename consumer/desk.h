@@ -46,7 +46,8 @@ void con_desk_free(struct con_desk *desk);
 void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
 /* The consuming connection is gone. */
 void con_desk_forget(struct con_desk *desk);
-/* The Postgres link is up. */
+/* The Postgres link is down; and up: what was held comes back, and goes in steps (ramp). */
+void con_desk_pg_down(struct con_desk *desk);
 void con_desk_pg_up(struct con_desk *desk);
 
 /* What operators have set: most events of a transaction, tries in all, and what is to be parked (borrowed, may be NULL). */

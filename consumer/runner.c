@@ -21,8 +21,9 @@ struct con_runner {
     struct sl_series *replaced_text;
 
     bool is_busy;
-    bool is_holding; /* since something passed */
-    bool is_held;    /* the batch in hand */
+    bool is_holding;  /* since something passed */
+    bool is_held;     /* the batch in hand */
+    bool is_link_new; /* of it: the link was down */
     bool is_stopping;
     struct con_delivery *const *deliveries;
     struct con_event *events; /* events[i] is of deliveries[i] */
@@ -182,6 +183,7 @@ static void read_message(struct con_event *event)
 void con_runner_pg_up(struct con_runner *runner)
 {
     if (runner->is_busy && runner->is_holding) {
+        runner->is_link_new = runner->is_held;
         sl_timer_arm(runner->timer, 0);
     }
 }
@@ -364,6 +366,7 @@ static void end_batch(struct con_runner *runner)
     sl_timer_disarm(runner->timer);
     runner->is_busy = false;
     runner->is_held = false;
+    runner->is_link_new = false;
     runner->deliveries = NULL;
     runner->count = 0;
     sl_arena_reset(&runner->arena);
@@ -513,11 +516,14 @@ static bool is_to_regroup(const struct con_runner *runner)
 {
     bool is_acting = runner->opts.handler->type->prepare != NULL;
     bool has_room = runner->count < runner->opts.batch_max;
-    return runner->is_held && runner->inquest.holds > 0 && has_room && !is_acting &&
-           !runner->is_stopping;
+    bool is_due = runner->is_link_new || (runner->inquest.holds > 0 && has_room);
+    return runner->is_held && is_due && !is_acting && !runner->is_stopping;
 }
 
-/* What was held goes back among the waiting, so that the next batch may have those that arrived meanwhile: company tells who is at fault. */
+/*
+ * What was held goes back among the waiting, so that the next batch may have those that arrived meanwhile: company tells who is at fault. After an
+ * outage the owner may take fewer.
+ */
 static void regroup(struct con_runner *runner)
 {
     end_batch(runner);

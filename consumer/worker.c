@@ -434,11 +434,14 @@ static void on_pg_up(struct sl_pg_link *link, void *arg)
     }
 }
 
-/* What is held stays held; the desk runs it again when the link is up. */
+/* What is held stays held; the desk takes it again when the link is up. */
 static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms,
                        void *arg)
 {
     (void)link;
     struct con_worker *worker = arg;
     con_watch_down(&worker->pg_watch, why, wait_ms);
+    if (worker->desk != NULL) {
+        con_desk_pg_down(worker->desk);
+    }
 }

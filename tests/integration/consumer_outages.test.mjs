@@ -75,6 +75,27 @@ test('Postgres is down under load: no attempt is spent, nothing is given up, it 
   assert.equal(lines('consumer.delayed').length + lines('consumer.dead_lettered').length, 0);
 });
 
+// What has just come back is not met with everything at once.
+test('after an outage of Postgres the backlog arrives in steps: 1 event, 8, 64, then whole batches', async () => {
+  stack = await Stack.start('slow_start', { withConsumer: false });
+  proxy = await FaultProxy.start(Number(new URL(stack.databaseUrl).port));
+  const url = new URL(stack.databaseUrl);
+  url.port = proxy.port;
+  stack.consumerEnvironment.DATABASE_URL = url.toString();
+  await stack.startConsumer();
+  await proxy.tell('down');
+  sender = new Sender(stack, { connections: 16 });
+  const { events, expected } = stories('sl', 150, { seed: 5 });
+  const { accepted } = await sender.deliverAll(events);
+  assert.equal(accepted.size, events.length);
+  await until('all of them are in hand', async () => (await stack.metric('sluice_consumer_inflight{subsystem="billing"}', stack.consumerPort)) === events.length);
+  await proxy.tell('up');
+  await until('every event is in the inbox', async () => (await count('sluice_inbox')) === events.length, 120000);
+  const transactions = (await stack.query('SELECT count(*) FROM sluice_inbox GROUP BY applied_at ORDER BY applied_at')).map(([rows]) => Number(rows));
+  assert.deepEqual(transactions, [1, 8, 64, 500, events.length - 573]);
+  assert.deepEqual(await wrongRows(stack, expected), []);
+});
+
 // D2: the server commits, the answer never arrives.
 test('connections are cut while commits are on their way: the inbox decides, nothing is applied twice', async () => {
   stack = await Stack.start('commit_lost', { withConsumer: false });

@@ -410,10 +410,13 @@ CLAIM(runner__a_commit_of_unknown_outcome_is_decided_by_the_inbox)
     link_state.is_up = true;
     con_runner_pg_up(runner);
     turn(0);
+    CU_ASSERT_STRING_EQUAL(trace, "finished "); /* back to the owner, who may now take fewer */
+    CU_ASSERT_EQUAL(con_runner_start(runner, list, 2), 2);
+    turn(0);
     CU_ASSERT_STRING_EQUAL(link_state.sent, "claim");
     answer(NULL, SL_E_NONE, 0);
     answer(NULL, SL_E_NONE, 0);
-    CU_ASSERT_STRING_EQUAL(trace, "1:duplicate 2:duplicate finished ");
+    CU_ASSERT_STRING_EQUAL(trace, "finished 1:duplicate 2:duplicate finished ");
     end();
 }
 
