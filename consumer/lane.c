@@ -113,6 +113,9 @@ void con_lane_show(const struct con_lane *lane, struct sl_json_writer *json)
         sl_json_put_text(json, "type", view.type);
         sl_json_put_text(json, "state", sl_span_of(con_breaker_state_name(view.state)));
         sl_json_put_int(json, "since_ms", view.since_ms + to_wall_ms);
+        if (lane->opts.subsystem->refuse_when_open) {
+            sl_json_put_bool(json, "refuse", true);
+        }
         if (view.force == CON_FORCE_NONE) {
             sl_json_put_int(json, "probe_ms", view.probe_at_ms + to_wall_ms);
         }

@@ -20,6 +20,7 @@ static const struct pub_answer_row rows[PUB_ANSWERS] = {
     [PUB_BAD_METHOD] = { 405, 0, "bad_method", "{\"error\":\"method not allowed\"}" },
     [PUB_DISABLED] = { 503, RETRY_LATER_S, "disabled", "{\"error\":\"disabled\"}" },
     [PUB_DRAINING] = { 503, RETRY_SOON_S, "draining", "{\"error\":\"shutting down\"}" },
+    [PUB_HELD_BACK] = { 503, RETRY_SOON_S, "held_back", "{\"error\":\"held back\"}" },
     [PUB_OVERLOADED] = { 503, RETRY_SOON_S, "overloaded", "{\"error\":\"overloaded\"}" },
     [PUB_UNAVAILABLE] = { 503, RETRY_LATER_S, "unavailable",
                           "{\"error\":\"temporarily unavailable\"}" },

@@ -25,8 +25,9 @@ enum pub_answer {
     PUB_DISABLED,       /* 503: switched off by configuration */
     PUB_DRAINING,       /* 503: this process is going away */
     PUB_OVERLOADED,     /* 503: a bound was reached */
-    PUB_UNAVAILABLE,    /* 503: nothing durable could be done */
-    PUB_LATE,           /* 503: nothing durable was done in time; it may be later on */
+    PUB_HELD_BACK, /* 503: a breaker holds this type, and its section wants it refused meanwhile */
+    PUB_UNAVAILABLE, /* 503: nothing durable could be done */
+    PUB_LATE,        /* 503: nothing durable was done in time; it may be later on */
     PUB_ANSWERS
 };
 

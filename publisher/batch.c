@@ -39,7 +39,9 @@ bool pub_batch_begin(struct pub_batch *batch, struct sl_err *err)
     batch->left = 1;
     for (size_t i = 0; i < count; i++) {
         bool is_faulty = batch->production.items[i].fault != NULL;
-        batch->answers[i] = is_faulty ? PUB_MALFORMED : PUB_UNAVAILABLE;
+        batch->answers[i] = !is_faulty                                ? PUB_UNAVAILABLE
+                            : batch->production.items[i].is_held_back ? PUB_HELD_BACK
+                                                                      : PUB_MALFORMED;
         batch->left += is_faulty ? 0 : 1;
     }
     return true;

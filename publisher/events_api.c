@@ -10,6 +10,7 @@ static const char *admit(const struct pub_events_api *api, const struct sl_http_
                          const char **out_caller, int *out_status);
 static bool is_json(struct sl_span content_type);
 static void begin(struct pub_events_api *api, struct sl_http_request *request);
+static void hold_back(const struct pub_events_api *api, struct pub_produced *item);
 static void on_answered(void *arg, int status);
 
 void pub_events_api_take(struct pub_events_api *api, struct sl_http_request *request)
@@ -96,6 +97,9 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
         .received_at_us = sl_http_request_received_us(request),
     };
     const char *why = pub_production_read(&opts, sl_http_request_body(request), &batch->production);
+    for (size_t i = 0; why == NULL && i < batch->production.count; i++) {
+        hold_back(api, &batch->production.items[i]);
+    }
     if (why != NULL || !pub_batch_begin(batch, &err)) {
         pub_batch_free(batch);
         pub_problem_reply(request, why != NULL ? 400 : 503, why != NULL ? why : "no memory", NULL);
@@ -103,6 +107,14 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
     }
     api->batches++;
     pub_intake_take_batch(api->intake, pub_sources_internal(api->sources), batch);
+}
+
+static void hold_back(const struct pub_events_api *api, struct pub_produced *item)
+{
+    if (item->fault == NULL && pub_breakers_refuse(api->breakers, item->envelope.type)) {
+        item->fault = "events of this type fail, and their breaker is open; send it again later";
+        item->is_held_back = true;
+    }
 }
 
 static void on_answered(void *arg, int status)

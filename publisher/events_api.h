@@ -9,6 +9,7 @@
 #ifndef PUBLISHER_EVENTS_API_H
 #define PUBLISHER_EVENTS_API_H
 
+#include "publisher/breakers.h"
 #include "publisher/guard/gate.h"
 #include "publisher/guard/tokens.h"
 #include "publisher/intake.h"
@@ -22,6 +23,7 @@ struct pub_events_api {
     struct pub_sources *sources;
     struct pub_intake *intake;
     struct pub_gate *gate;
+    const struct pub_breakers *breakers; /* NULL: no database */
     struct sl_metrics *metrics;
     struct sl_json_parser *parser;
     const bool *is_draining;

@@ -273,7 +273,7 @@ void pub_intake_take_batch(struct pub_intake *intake, const struct pub_source *s
         sl_series_add(
             sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_TAKEN, source->name, NULL), 1);
         if (batch->production.items[i].fault != NULL) {
-            pub_outcome_count(intake->opts.metrics, source->name, PUB_MALFORMED);
+            pub_outcome_count(intake->opts.metrics, source->name, batch->answers[i]);
         } else if (!take(intake, source, waiter)) {
             pub_batch_settle(batch, i, PUB_OVERLOADED, true);
         }

@@ -43,7 +43,8 @@ struct app {
     struct pub_guard guard;
     struct sl_json_parser *parser;
     struct pub_events_api events;
-    struct pub_reader *reader; /* NULL: no database is configured */
+    struct pub_reader *reader;     /* NULL: no database is configured */
+    struct pub_breakers *breakers; /* likewise */
     struct pub_billing_api billing;
     struct sl_health health;         /* public port: without metrics */
     struct sl_health private_health; /* metrics port */
@@ -141,6 +142,7 @@ static void app_done(struct app *app)
     sl_control_free(app->control);
     pub_doors_done(&app->doors);
     pub_reader_free(app->reader);
+    pub_breakers_free(app->breakers);
     pub_intake_free(app->intake);
     sl_json_parser_free(app->parser);
     pub_flood_free(app->flood);
@@ -285,7 +287,8 @@ static bool open_reader(struct app *app, struct sl_err *err)
             .links = (size_t)app->config.pg_pool_max,
         },
         err);
-    return app->reader != NULL;
+    app->breakers = app->reader == NULL ? NULL : pub_breakers_new(app->loop, app->reader, err);
+    return app->breakers != NULL;
 }
 
 static bool open_servers(struct app *app, struct sl_err *err)
@@ -312,6 +315,7 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .sources = &app->sources,
         .intake = app->intake,
         .gate = app->gate,
+        .breakers = app->breakers,
         .metrics = app->metrics,
         .parser = app->parser,
         .is_draining = &app->is_draining,

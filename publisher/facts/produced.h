@@ -25,6 +25,7 @@ struct pub_produced {
     struct sl_envelope envelope; /* borrows from the arena */
     struct sl_span shown_id;     /* for the answer; absent when it cannot be read */
     const char *fault;           /* NULL: fine */
+    bool is_held_back;           /* the fault is not its own: a breaker is open */
 };
 
 struct pub_production {

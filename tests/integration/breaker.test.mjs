@@ -9,7 +9,8 @@ const subsystems = `
 [orders]
 handler = sql
 function = order_apply
-bindings = shop.order.#
+bindings = shop.order.#, internal.order.#
+refuse-when-open = true
 backoff = 1s
 breaker_probe = 2s
 `;
@@ -26,11 +27,12 @@ BEGIN
 END $$;
 `;
 
+const token = 'tok_of_the_console_0123456789abcdefgh';
 let stack;
 let producer;
 
 before(async () => {
-  stack = await Stack.start('breaker', { subsystems, sql, withPublisher: false, consumer: { LOG_LEVEL: 'debug' } });
+  stack = await Stack.start('breaker', { subsystems, sql, withPublisher: false, consumer: { LOG_LEVEL: 'debug' }, publisher: { QUEUE_SERVICE_TOKEN_CONSOLE: token } });
   producer = await Producer.connect(stack);
 });
 after(async () => {
@@ -129,4 +131,28 @@ test('nothing is left in a queue', async () => {
     await until(`${queue} is empty`, async () => (await channel.checkQueue(queue)).messageCount === 0);
   }
   await channel.connection.close();
+});
+
+test('while the breaker is open our own programs are told so, for that type alone; when it closes the type is taken again', async () => {
+  const send = async (...events) => {
+    const answer = await fetch(`${stack.url}/api/v1/events`, {
+      method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(events.length === 1 ? events[0] : events) });
+    return { status: answer.status, retryAfter: answer.headers.get('retry-after'), body: await answer.json() };
+  };
+  await stack.startPublisher();
+  await until('nothing is held back yet', async () => (await send({ id: 'asked_0', type: 'order.asked', data: {} })).status === 200);
+  await stack.sluice('breaker', 'trip', 'orders', 'order.asked', '--reason', 'a test');
+  const refused = await until('it is refused', async () => {
+    const answer = await send({ id: 'asked_1', type: 'order.asked', data: {} });
+    return answer.status === 503 && answer;
+  });
+  assert.match(refused.body.detail ?? refused.body.title, /breaker is open/);
+  assert.ok(Number(refused.retryAfter) > 0);
+  const both = await send({ id: 'asked_2', type: 'order.asked', data: {} }, { id: 'other_2', type: 'order.welcome', data: {} });
+  assert.equal(both.status, 207);
+  assert.deepEqual(both.body.events.map((event) => event.status), [503, 200]);
+  assert.ok((await stack.metric('sluice_events_received_total{source="internal",outcome="held_back"}')) >= 2);
+  await stack.sluice('breaker', 'close', 'orders', 'order.asked', '--reason', 'mended');
+  await until('it is taken again', async () => (await send({ id: 'asked_3', type: 'order.asked', data: {} })).status === 200);
+  await until('it is applied', async () => (await count("taken WHERE id = 'asked_3'")) === 1);
 });
