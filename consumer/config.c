@@ -19,6 +19,7 @@ static void check_database(struct con_config *config, struct sl_buf *mistakes);
 static void load_subsystems(struct con_config *config, const struct con_options *options,
                             struct sl_buf *mistakes);
 static void set_defaults(struct con_config *config);
+static void check_sentry(struct con_config *config, struct sl_buf *mistakes);
 static void read_targets(struct con_config *config, const struct sl_conf_source *source,
                          struct sl_buf *mistakes);
 static void choose(struct con_config *config, const char *name, struct sl_buf *mistakes);
@@ -35,6 +36,7 @@ bool con_config_read(struct con_config *config, const struct con_options *option
     check_database(config, &mistakes);
     load_subsystems(config, options, &mistakes);
     read_targets(config, &source, &mistakes);
+    check_sentry(config, &mistakes);
     return sl_conf_verdict(&mistakes, err);
 }
 
@@ -80,6 +82,22 @@ static void load_subsystems(struct con_config *config, const struct con_options 
     if (config->chosen_count == 0 && config->described.count > 0 && options->name_count == 0) {
         sl_buf_append_text(mistakes, "SLUICE_SUBSYSTEMS: no subsystem is enabled; enable one or "
                                      "name it as an argument\n");
+    }
+}
+
+/* A section that wants Sentry told needs a Sentry. */
+static void check_sentry(struct con_config *config, struct sl_buf *mistakes)
+{
+    config->has_sentry = sl_sentry_dsn_choose(config->sentry_dsn, config->sentry_dsn_queue,
+                                              &config->sentry, mistakes);
+    bool is_named = config->sentry_dsn != NULL || config->sentry_dsn_queue != NULL;
+    for (size_t i = 0; i < config->chosen_count && !is_named; i++) {
+        if (config->chosen[i]->on_trip.kind == SL_CALL_SENTRY) {
+            sl_buf_printf(mistakes,
+                          "SENTRY_DSN: must be set, as section [%s] says on-trip = sentry\n",
+                          config->chosen[i]->name);
+            return;
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 #include "consumer/targets.h"
 #include "shared/amqp/amqp_url.h"
 #include "shared/config/conf.h"
+#include "shared/sentry/sentry_dsn.h"
 #include "shared/subsystem/subsystems.h"
 
 #define SL_CONF SL_CONF_FIELD
@@ -21,6 +22,8 @@ struct con_config {
     const struct sl_subsystem *chosen[SL_SUBSYSTEMS_MAX]; /* those to run; point into described */
     struct con_target targets[SL_SUBSYSTEMS_MAX];         /* of chosen, by index */
     size_t chosen_count;
+    bool has_sentry;
+    struct sl_sentry_dsn sentry;
 };
 #undef SL_CONF
 

@@ -79,6 +79,7 @@ static bool make_team(struct con_crew *crew, size_t chosen, struct sl_err *err)
                 .subsystem = subsystem,
                 .target = &opts->config->targets[chosen],
                 .attempts = opts->attempts,
+                .alarm = opts->alarm,
                 .state_dir = opts->config->state_dir,
                 .consumer_timeout_ms = opts->config->consumer_timeout,
                 .number = number,

@@ -20,6 +20,7 @@ struct con_crew_opts {
     const struct con_config *config;
     const char *service;
     struct con_attempts *attempts;
+    struct con_alarm *alarm;
 };
 
 struct con_crew *con_crew_new(const struct con_crew_opts *opts, struct sl_err *err) SL_MUST;

@@ -92,6 +92,7 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .log = opts->log,
             .metrics = opts->metrics,
             .subsystem = opts->subsystem,
+            .alarm = opts->alarm,
         },
         err);
     if (desk->lane == NULL) {

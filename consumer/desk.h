@@ -11,6 +11,7 @@
 #ifndef CONSUMER_DESK_H
 #define CONSUMER_DESK_H
 
+#include "consumer/alarm.h"
 #include "consumer/attempts.h"
 #include "consumer/flight.h"
 #include "consumer/handler.h"
@@ -36,6 +37,7 @@ struct con_desk_opts {
     const char *connection_name;   /* shown by the broker's own tools */
     struct sl_amqp_link *broker;   /* that delivers, and takes the acknowledgements */
     struct con_attempts *attempts; /* told of each failed try */
+    struct con_alarm *alarm;       /* told of breakers that open */
     struct sl_pg_link *pg;         /* has the statements of con_apply_statements */
 };
 

@@ -220,6 +220,8 @@ static void tell_opened(struct con_lane *lane, const struct con_event *event)
         &event->why, sl_str("subsystem", lane->opts.subsystem->name),
         sl_text("event_type", event->envelope.type), sl_str("code", event->code),
         sl_int("probe_ms", lane->opts.subsystem->breaker_probe_ms));
+    con_alarm_tripped(lane->opts.alarm, lane->opts.subsystem, event->envelope.type, &event->why,
+                      event->code);
 }
 
 static void show(struct con_lane *lane)

@@ -10,6 +10,7 @@
 #ifndef CONSUMER_LANE_H
 #define CONSUMER_LANE_H
 
+#include "consumer/alarm.h"
 #include "consumer/batch.h"
 #include "consumer/event.h"
 #include "consumer/orders.h"
@@ -24,6 +25,7 @@ struct con_lane_opts {
     struct sl_log *log; /* borrowed, as everything here */
     struct sl_metrics *metrics;
     const struct sl_subsystem *subsystem;
+    struct con_alarm *alarm; /* told of breakers that open by themselves; NULL: nobody is */
 };
 
 struct con_lane *con_lane_new(const struct con_lane_opts *opts, struct sl_err *err) SL_MUST;

@@ -44,6 +44,8 @@ struct app {
     struct con_census *census;
     struct con_attempts *attempts;
     struct con_teller *teller;
+    struct sl_sentry *sentry; /* NULL: none */
+    struct con_alarm *alarm;
     struct con_parker *parker;
     struct con_upkeep *upkeep;
     struct sl_health health;
@@ -64,6 +66,9 @@ static bool open_loop(struct app *app, struct sl_err *err);
 static bool start_attempts(struct app *app, struct sl_err *err);
 static bool start_workers(struct app *app, struct sl_err *err);
 static bool start_teller(struct app *app, struct sl_err *err);
+static bool start_alarm(struct app *app, struct sl_err *err);
+static bool open_sentry(struct app *app, struct sl_err *err);
+static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending);
 static bool start_clerk(struct app *app, struct sl_err *err);
 static void look_at_subsystem(void *arg, size_t i, struct con_standing *out_standing);
 static void on_orders(void *arg, const struct con_orders *orders);
@@ -113,6 +118,7 @@ static bool run(struct app *app, struct sl_err *err)
            && open_log(app, err)       /* before anything can go wrong unseen */
            && open_loop(app, err)      /* signals become events of the loop */
            && start_attempts(app, err) /* the history of failed tries */
+           && start_alarm(app, err)    /* on-trip */
            && start_workers(app, err)  /* links connect by themselves, for ever */
            && start_teller(app, err)   /* on-dead */
            && start_clerk(app, err)    /* what operators have set, and what there is */
@@ -129,6 +135,8 @@ static void app_done(struct app *app)
     con_parker_free(app->parker);
     con_teller_free(app->teller);
     con_crew_free(app->crew);
+    con_alarm_free(app->alarm); /* likewise */
+    sl_sentry_free(app->sentry);
     con_clerk_free(app->clerk); /* behind the crew, which borrows its orders */
     con_census_free(app->census);
     con_attempts_free(app->attempts);
@@ -257,6 +265,7 @@ static bool start_workers(struct app *app, struct sl_err *err)
             .config = &app->config,
             .service = app->service,
             .attempts = app->attempts,
+            .alarm = app->alarm,
         },
         err);
     return app->crew != NULL;
@@ -304,6 +313,58 @@ static void on_orders(void *arg, const struct con_orders *orders)
 {
     const struct app *app = arg;
     con_crew_obey(app->crew, orders);
+}
+
+static bool start_alarm(struct app *app, struct sl_err *err)
+{
+    if (!open_sentry(app, err)) {
+        return false;
+    }
+    app->alarm = con_alarm_new(
+        &(struct con_alarm_opts){
+            .loop = app->loop,
+            .log = app->log,
+            .subsystems = app->config.chosen,
+            .targets = app->config.targets,
+            .subsystem_count = app->config.chosen_count,
+            .sentry = app->sentry,
+        },
+        err);
+    return app->alarm != NULL;
+}
+
+static bool open_sentry(struct app *app, struct sl_err *err)
+{
+    if (!app->config.has_sentry) {
+        return true;
+    }
+    app->sentry = sl_sentry_new(
+        &(struct sl_sentry_opts){
+            .loop = app->loop,
+            .dsn = &app->config.sentry,
+            .service = app->service,
+            .version = SLUICE_VERSION,
+            .environment = app->config.sentry_environment,
+            .status = "breaker_open",
+            .happening = "breaker opened",
+            .on_change = on_sentry,
+            .arg = app,
+        },
+        err);
+    return app->sentry != NULL;
+}
+
+static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending)
+{
+    const struct app *app = arg;
+    if (err != NULL) {
+        sl_log_err(app->log, SL_WARN, "sentry.failed",
+                   "Sentry cannot be told; what was counted is kept and told later", err,
+                   sl_int("pending", (int64_t)pending));
+    } else {
+        sl_info(app->log, "sentry.recovered", "Sentry can be told again",
+                sl_int("pending", (int64_t)pending));
+    }
 }
 
 static bool start_teller(struct app *app, struct sl_err *err)

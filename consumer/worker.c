@@ -184,6 +184,7 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .subsystem = worker->opts.subsystem,
             .handler = &worker->handler,
             .attempts = worker->opts.attempts,
+            .alarm = worker->opts.alarm,
             .flight = worker->flight,
             .owner = worker->name,
             .connection_name = worker->connection_name,

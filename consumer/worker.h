@@ -12,6 +12,7 @@
 #ifndef CONSUMER_WORKER_H
 #define CONSUMER_WORKER_H
 
+#include "consumer/alarm.h"
 #include "consumer/attempts.h"
 #include "consumer/targets.h"
 #include "shared/amqp/amqp_url.h"
@@ -33,6 +34,7 @@ struct con_worker_opts {
     const struct sl_subsystem *subsystem;
     const struct con_target *target; /* of the subsystem */
     struct con_attempts *attempts;
+    struct con_alarm *alarm;
     const char *state_dir;       /* for the file of what is in hand */
     int64_t consumer_timeout_ms; /* the broker's, > 0 */
     unsigned number;             /* from 0, among the workers of the subsystem */

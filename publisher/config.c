@@ -151,16 +151,8 @@ static void parse_policies(struct pub_config *config, struct sl_buf *mistakes)
 
 static void check_sentry(struct pub_config *config, struct sl_buf *mistakes)
 {
-    bool is_own = config->sentry_dsn_queue != NULL;
-    const char *dsn = is_own ? config->sentry_dsn_queue : config->sentry_dsn;
-    struct sl_err why = { 0 };
-    if (dsn == NULL) {
-        return;
-    }
-    config->has_sentry = sl_sentry_dsn_parse(dsn, &config->sentry, &why);
-    if (!config->has_sentry) {
-        sl_buf_printf(mistakes, "%s: %s\n", is_own ? "SENTRY_DSN_QUEUE" : "SENTRY_DSN", why.text);
-    }
+    config->has_sentry = sl_sentry_dsn_choose(config->sentry_dsn, config->sentry_dsn_queue,
+                                              &config->sentry, mistakes);
 }
 
 /* Values that could not be read are 0 and have their own mistake. */

@@ -144,6 +144,9 @@ static bool send_report(struct sl_sentry *sentry, struct sending *sending, struc
         sl_hex_encode(id, sizeof id, report->id);
     }
     const struct sl_sentry_origin origin = {
+        .status = sentry->opts.status == NULL ? "degraded" : sentry->opts.status,
+        .happening =
+            sentry->opts.happening == NULL ? "not confirmed by the broker" : sentry->opts.happening,
         .service = sentry->opts.service,
         .release = sentry->release,
         .environment = sentry->opts.environment,

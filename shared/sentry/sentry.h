@@ -23,6 +23,8 @@ struct sl_sentry_opts {
     const char *service;             /* the rest is borrowed for its life */
     const char *version;
     const char *environment; /* NULL: none */
+    const char *status;      /* tag eventbus.status; NULL: "degraded" */
+    const char *happening;   /* what is counted; NULL: events not confirmed by the broker */
     int64_t period_ms;       /* 0: a minute */
     /* Once when sending begins to fail, and once with err NULL when it works again. May be NULL. */
     void (*on_change)(void *arg, const struct sl_err *err, uint64_t pending);

@@ -72,3 +72,19 @@ static bool is_word(struct sl_span text, const char *also)
     }
     return text.bytes > 0;
 }
+
+bool sl_sentry_dsn_choose(const char *dsn, const char *dsn_queue, struct sl_sentry_dsn *out_dsn,
+                          struct sl_buf *mistakes)
+{
+    const char *chosen = dsn_queue != NULL ? dsn_queue : dsn;
+    struct sl_err why = { 0 };
+    if (chosen == NULL) {
+        return false;
+    }
+    bool is_read = sl_sentry_dsn_parse(chosen, out_dsn, &why);
+    if (!is_read) {
+        sl_buf_printf(mistakes, "%s: %s\n", dsn_queue != NULL ? "SENTRY_DSN_QUEUE" : "SENTRY_DSN",
+                      why.text);
+    }
+    return is_read;
+}

@@ -9,7 +9,7 @@
 #ifndef SHARED_SENTRY_DSN_H
 #define SHARED_SENTRY_DSN_H
 
-#include "shared/err.h"
+#include "shared/buf.h"
 
 #define SL_SENTRY_URL_BYTES 512u
 #define SL_SENTRY_KEY_BYTES 129u
@@ -22,5 +22,8 @@ struct sl_sentry_dsn {
 /* SL_E_CONFIG; the text never contains the DSN. */
 bool sl_sentry_dsn_parse(const char *text, struct sl_sentry_dsn *out_dsn,
                          struct sl_err *err) SL_MUST;
+/* The DSN of SENTRY_DSN_QUEUE, else of SENTRY_DSN (either may be NULL). False when there is none, or when it is a mistake, which is appended. */
+bool sl_sentry_dsn_choose(const char *dsn, const char *dsn_queue, struct sl_sentry_dsn *out_dsn,
+                          struct sl_buf *mistakes);
 
 #endif

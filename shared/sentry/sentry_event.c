@@ -47,10 +47,12 @@ static void write_event(const struct sl_sentry_report *report,
     char since[SL_RFC3339_BYTES];
     char count[24];
     char message[512];
+    char fingerprint[64];
+    snprintf(fingerprint, sizeof fingerprint, "eventbus.%s", origin->status);
     sl_clock_rfc3339(report->since_s * 1000000, since);
     snprintf(count, sizeof count, "%" PRIu64, report->count);
-    snprintf(message, sizeof message, "%s event%s of %s not confirmed by the broker: %s, %s", count,
-             report->count == 1 ? "" : "s", report->source, report->type, report->reason);
+    snprintf(message, sizeof message, "%s %s of %s: %s, %s", count, origin->happening,
+             report->source, report->type, report->reason);
 
     struct sl_json_writer json = sl_json_writer_make(out);
     sl_json_object_begin(&json);
@@ -70,13 +72,13 @@ static void write_event(const struct sl_sentry_report *report,
     put(&json, "formatted", message);
     sl_json_object_end(&json);
     sl_json_put_array(&json, "fingerprint");
-    put(&json, NULL, "eventbus.degraded");
+    put(&json, NULL, fingerprint);
     put(&json, NULL, report->source);
     put(&json, NULL, report->type);
     put(&json, NULL, report->reason);
     sl_json_array_end(&json);
     sl_json_put_object(&json, "tags");
-    put(&json, "eventbus.status", "degraded");
+    put(&json, "eventbus.status", origin->status);
     put(&json, "source", report->source);
     put(&json, "type", report->type);
     put(&json, "reason", report->reason);

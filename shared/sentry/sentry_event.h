@@ -14,6 +14,9 @@
 #include "shared/sentry/sentry_tally.h"
 
 struct sl_sentry_origin {
+    const char *
+        status; /* tag eventbus.status, and what the event is grouped by: "degraded", "breaker_open" */
+    const char *happening; /* what was counted, e.g. "not confirmed by the broker" */
     const char *service;
     const char *release;     /* "sluice@0.1.0" */
     const char *environment; /* NULL: none */

@@ -124,6 +124,9 @@ struct sl_subsystem {
     const char *requeue_query; /* "" when there is none */
 };
 
+/* "info", "warning" or "critical". */
+const char *sl_subsystem_severity_name(enum sl_severity severity);
+
 const char *sl_handler_name(enum sl_handler handler);
 const char *sl_severity_name(enum sl_severity severity);
 const char *sl_rule_verdict_name(enum sl_rule_verdict verdict);

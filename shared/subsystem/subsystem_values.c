@@ -260,3 +260,8 @@ static void tell_keep(const struct sl_value_key *key, const struct sl_subsystem 
     sl_buf_printf(out, "%lld %s", (long long)subsystem->keep_failed.count,
                   sl_units_duration_tell(subsystem->keep_failed.age_ms, age));
 }
+
+const char *sl_subsystem_severity_name(enum sl_severity severity)
+{
+    return kinds[SL_VALUE_SEVERITY].words[severity];
+}
