@@ -8,6 +8,7 @@
 #include "ops/completion.h"
 #include "ops/dead/dead.h"
 #include "ops/dev/dev.h"
+#include "ops/event/event.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
 #include "ops/journal/journal.h"
@@ -124,6 +125,17 @@ static const struct ops_command commands[] = {
           "Exit status: 0 nothing to do, 2 apply has work, or something differs.\n",
       .example = "sluice topology diff\nsluice topology diff -o json",
       .run = ops_topology_diff },
+    { .name = "event show",
+      .purpose = "one event's whole story: received, tried, written, given up, replayed",
+      .usage = ops_event_show_usage,
+      .example = "sluice event show evt_1Q…",
+      .run = ops_event_show },
+    { .name = "event find",
+      .purpose = "which events there were, by what they are about",
+      .usage = ops_event_find_usage,
+      .example = "sluice event find --object cus_1Q…\n"
+                 "sluice event find --type 'invoice.*' --verdict stale --since 2h -o csv",
+      .run = ops_event_find },
     { .name = "dead list",
       .purpose = "the dead letters that match, newest first",
       .usage = ops_dead_list_usage,
