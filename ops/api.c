@@ -6,6 +6,7 @@
 
 #define URL_BYTES   1024u
 #define LOGIN_BYTES 256u
+#define PATH_BYTES  (LOGIN_BYTES * 3 + 64)
 #define TIMEOUT_MS  10000
 
 struct api {
@@ -24,14 +25,22 @@ static void encode_percent(const char *text, char *out, size_t room);
 bool ops_api_get(const char *api_url, const struct sl_amqp_url *url, const char *what,
                  struct sl_buf *out_body, struct sl_err *err)
 {
+    char vhost[LOGIN_BYTES * 3];
+    char path[PATH_BYTES];
+    encode_percent(url->vhost, vhost, sizeof vhost);
+    snprintf(path, sizeof path, "%s/%s", what, vhost);
+    return ops_api_get_all(api_url, url, path, out_body, err);
+}
+
+bool ops_api_get_all(const char *api_url, const struct sl_amqp_url *url, const char *what,
+                     struct sl_buf *out_body, struct sl_err *err)
+{
     SL_DONE(api_done) struct api api = { 0 };
     if (!take_apart(api_url, url, &api, err)) {
         return false;
     }
-    char vhost[LOGIN_BYTES * 3];
-    char full[URL_BYTES + sizeof vhost];
-    encode_percent(url->vhost, vhost, sizeof vhost);
-    snprintf(full, sizeof full, "%s/api/%s/%s", api.base, what, vhost);
+    char full[URL_BYTES + PATH_BYTES];
+    snprintf(full, sizeof full, "%s/api/%s", api.base, what);
     struct ops_fetch fetch = {
         .url = full, .user = api.user, .password = api.password, .timeout_ms = TIMEOUT_MS
     };

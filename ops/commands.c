@@ -8,6 +8,7 @@
 #include "ops/completion.h"
 #include "ops/dead/dead.h"
 #include "ops/dev/dev.h"
+#include "ops/doctor/doctor_broker.h"
 #include "ops/event/event.h"
 #include "ops/health.h"
 #include "ops/ingest.h"
@@ -236,6 +237,11 @@ static const struct ops_command commands[] = {
       .usage = ops_reconcile_usage,
       .example = "sluice reconcile stripe --since 6h\nsluice reconcile stripe --since 6h --yes",
       .run = ops_reconcile },
+    { .name = "doctor broker",
+      .purpose = "the first layer that fails on the way to a confirmed publish, and the alarms",
+      .usage = ops_doctor_broker_usage,
+      .example = "sluice doctor broker",
+      .run = ops_doctor_broker },
     { .name = "doctor stripe",
       .purpose = "does Stripe send here, and everything that billing applies?",
       .usage = ops_doctor_stripe_usage,
