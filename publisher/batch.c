@@ -76,6 +76,11 @@ static void step(struct pub_batch *batch)
     if (batch->left > 0) {
         return;
     }
+    if (batch->on_ended != NULL) {
+        batch->on_ended(batch, batch->arg);
+        pub_batch_free(batch);
+        return;
+    }
     SL_DONE(sl_buf_done) struct sl_buf body = { 0 };
     sl_buf_init(&body, ANSWER_BYTES_MAX);
     int status = pub_batch_status(batch->answers, batch->production.count);

@@ -21,6 +21,8 @@ struct pub_batch {
     size_t left; /* events that are not settled, and one while they are being handed over */
     bool is_durable;
     void (*on_answered)(void *arg, int status);
+    void (*on_ended)(struct pub_batch *batch,
+                     void *arg); /* answers the request itself; NULL: it is answered here */
     void *arg;
 };
 

@@ -46,6 +46,8 @@ struct app {
     struct pub_reader *reader;     /* NULL: no database is configured */
     struct pub_breakers *breakers; /* likewise */
     struct pub_billing_api billing;
+    struct sl_stripe_client *stripe; /* NULL: no key is configured */
+    struct pub_billing_writes writes;
     struct sl_health health;         /* public port: without metrics */
     struct sl_health private_health; /* metrics port */
     struct pub_routes routes;
@@ -70,6 +72,7 @@ static bool open_sentry(struct app *app, struct sl_err *err);
 static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending);
 static bool open_intake(struct app *app, struct sl_err *err);
 static bool open_reader(struct app *app, struct sl_err *err);
+static bool open_stripe(struct app *app, struct sl_err *err);
 static bool open_servers(struct app *app, struct sl_err *err);
 static bool open_control(struct app *app, struct sl_err *err);
 static void look_for_control(void *arg, struct pub_control_view *out_view);
@@ -132,6 +135,7 @@ static bool run(struct sl_err *err)
            && open_sentry(&app, err)                  /* when there is a DSN */
            && open_intake(&app, err)                  /* starts connecting to the broker */
            && open_reader(&app, err)  /* for the read API, when there is a database */
+           && open_stripe(&app, err)  /* for the write API, when there is a key */
            && open_servers(&app, err) /* from here on requests come in */
            && open_control(&app, err) /* or a warning, and on without */
            && serve(&app, err);       /* until SIGTERM, then drain */
@@ -143,6 +147,8 @@ static void app_done(struct app *app)
     pub_doors_done(&app->doors);
     pub_reader_free(app->reader);
     pub_breakers_free(app->breakers);
+    pub_billing_writes_done(&app->writes);
+    sl_stripe_client_free(app->stripe);
     pub_intake_free(app->intake);
     sl_json_parser_free(app->parser);
     pub_flood_free(app->flood);
@@ -291,6 +297,24 @@ static bool open_reader(struct app *app, struct sl_err *err)
     return app->breakers != NULL;
 }
 
+static bool open_stripe(struct app *app, struct sl_err *err)
+{
+    pub_billing_writes_init(&app->writes);
+    if (app->config.stripe_key == NULL || !app->config.flag_billing) {
+        return true;
+    }
+    app->stripe = sl_stripe_client_new(
+        &(struct sl_stripe_client_opts){
+            .loop = app->loop,
+            .base = app->config.stripe_base,
+            .key = app->config.stripe_key,
+            .answer_ms = app->config.stripe_timeout / 2,
+            .budget_ms = app->config.stripe_timeout,
+        },
+        err);
+    return app->stripe != NULL;
+}
+
 static bool open_servers(struct app *app, struct sl_err *err)
 {
     app->gate = pub_gate_new(app->loop, app->log, app->metrics, err);
@@ -320,7 +344,15 @@ static bool open_servers(struct app *app, struct sl_err *err)
         .parser = app->parser,
         .is_draining = &app->is_draining,
     };
+    app->writes.stripe = app->stripe;
+    app->writes.livemode = app->stripe != NULL && strstr(app->config.stripe_key, "_live_") != NULL;
+    app->writes.intake = app->intake;
+    app->writes.sources = &app->sources;
+    app->writes.parser = app->parser;
+    app->writes.log = app->log;
+    app->writes.is_draining = &app->is_draining;
     app->billing = (struct pub_billing_api){
+        .writes = &app->writes,
         .tokens = &app->config.tokens,
         .reader = app->reader,
         .metrics = app->metrics,

@@ -2,7 +2,7 @@
  * routes - the public port's map: exact paths, one handler each.
  *
  * POST /webhooks/{source} and its alias POST /api/v1/billing/webhook go to the intake, unless an operator's pause keeps them out (gate); /health, /livez and /readyz are answered here.
- * POST /api/v1/events goes to events_api, GET below /api/v1/billing to billing_api. /metrics is never on this port.
+ * POST /api/v1/events goes to events_api, what is below /api/v1/billing to billing_api. /metrics is never on this port.
  * Refuses: decoding or normalising paths; what is not in the map is 404, a known path with another method 405.
  * Threads: belongs to the server's loop.
  */

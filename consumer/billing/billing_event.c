@@ -8,6 +8,7 @@ static bool is_stub(const struct sl_json *object);
 
 const struct con_billing_type con_billing_types[] = {
 #define BILLING_TYPE(name, table, phase) { name, CON_BILLING_##table, phase },
+#include "consumer/billing/billing_observed.def"
 #include "consumer/billing/billing_types.def"
 #undef BILLING_TYPE
 };

@@ -2,7 +2,7 @@
  * billing_event - what a Stripe event is about, before anything of it is read.
  *
  * Decides only. Three answers: apply it, ignore it (archived with its bytes, verdict ignored), or it can never pass.
- * Ignored: a type that billing_types.def does not name; a body that is not an event around an object of the kind the type promises;
+ * Ignored: a type that billing_types.def and billing_observed.def do not name; a body that is not an event around an object of the kind the type promises;
  * an object without an id (a preview).
  * Never passes (SL_E_EVENT_MALFORMED, dead letter): an id that is not a string of 1 to 255 bytes, because the event is then about
  * something and nobody can say what.
@@ -42,7 +42,7 @@ struct con_billing_type {
     enum con_billing_phase phase;
 };
 
-/* All of billing_types.def. */
+/* All of billing_types.def and billing_observed.def. */
 extern const struct con_billing_type con_billing_types[];
 extern const size_t con_billing_type_count;
 /* NULL when billing does not apply events of this type. */

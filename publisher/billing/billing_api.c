@@ -25,7 +25,7 @@ struct asked {
 };
 
 static const char *admit(const struct pub_billing_api *api, const struct sl_http_head *head,
-                         const char **out_caller, int *out_status);
+                         enum pub_caller *out_caller, int *out_status);
 static void ask(struct asked *asked);
 static void on_read(struct pub_read *read, struct sl_pg_result *const *results,
                     const struct sl_err *error);
@@ -39,12 +39,17 @@ static void refuse(struct sl_http_request *request, int status, const char *deta
 void pub_billing_api_take(struct pub_billing_api *api, struct sl_http_request *request)
 {
     const struct sl_http_head *head = sl_http_request_head(request);
-    const char *caller = NOBODY;
+    enum pub_caller caller = PUB_CALLERS;
     int status = 0;
     const char *why = admit(api, head, &caller, &status);
-    sl_series_add(sl_metrics_series(api->metrics, SL_M_API_CALLS, ROUTE, caller), 1);
+    const char *name = caller == PUB_CALLERS ? NOBODY : pub_caller_name(caller);
+    sl_series_add(sl_metrics_series(api->metrics, SL_M_API_CALLS, ROUTE, name), 1);
     if (why != NULL) {
         refuse(request, status, why);
+        return;
+    }
+    if (pub_billing_wish_is_for(head->method, head->path)) {
+        pub_billing_writes_take(api->writes, caller, request);
         return;
     }
     struct asked *asked = calloc(1, sizeof *asked);
@@ -65,17 +70,24 @@ void pub_billing_api_take(struct pub_billing_api *api, struct sl_http_request *r
 
 /* NULL: come in. Who asks is settled before what is asked. */
 static const char *admit(const struct pub_billing_api *api, const struct sl_http_head *head,
-                         const char **out_caller, int *out_status)
+                         enum pub_caller *out_caller, int *out_status)
 {
     enum pub_caller caller = PUB_CALLER_CONSOLE;
+    bool is_write = pub_billing_wish_is_for(head->method, head->path);
     *out_status = 401;
     if (!pub_tokens_find(api->tokens, sl_http_field(head, "Authorization"), &caller)) {
         return "a bearer token of a known caller is needed";
     }
-    *out_caller = pub_caller_name(caller);
+    *out_caller = caller;
     *out_status = 403;
+    if (is_write && (pub_caller_scopes(caller) & PUB_SCOPE_BILLING_WRITE) == 0) {
+        return "this token may not change billing";
+    }
     if ((pub_caller_scopes(caller) & PUB_SCOPE_BILLING_READ) == 0) {
         return "this token may not read billing";
+    }
+    if (is_write) {
+        return NULL;
     }
     *out_status = 405;
     if (!sl_span_is(head->method, "GET")) {
@@ -193,5 +205,6 @@ static void answer_body(struct asked *asked, struct sl_span body)
 
 static void refuse(struct sl_http_request *request, int status, const char *detail)
 {
-    pub_problem_reply(request, status, detail, status == 405 ? "GET" : NULL);
+    struct sl_span path = sl_http_request_head(request)->path;
+    pub_problem_reply(request, status, detail, status == 405 ? pub_billing_allow(path) : NULL);
 }

@@ -13,8 +13,6 @@
 #include "shared/digest.h"
 
 #define PUB_TOKENS_PER_CALLER 2u
-#define PUB_CALLERS           3u
-#define PUB_TOKENS_MAX        (PUB_TOKENS_PER_CALLER * PUB_CALLERS)
 
 /* What a caller may do, as bits. */
 enum pub_scope {
@@ -23,10 +21,12 @@ enum pub_scope {
     PUB_SCOPE_EVENTS = 1u << 2, /* publish its own events */
 };
 
-enum pub_caller { PUB_CALLER_CONSOLE, PUB_CALLER_RAPTOR, PUB_CALLER_CRON };
+enum pub_caller { PUB_CALLER_CONSOLE, PUB_CALLER_RAPTOR, PUB_CALLER_CRON, PUB_CALLERS };
 /* "console", "raptor", "cron": for logs and metrics. */
 const char *pub_caller_name(enum pub_caller caller);
 unsigned pub_caller_scopes(enum pub_caller caller);
+
+#define PUB_TOKENS_MAX (PUB_TOKENS_PER_CALLER * PUB_CALLERS)
 
 struct pub_tokens {
     struct {

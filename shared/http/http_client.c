@@ -216,8 +216,24 @@ static void settle(struct call *call, CURLcode result)
     curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     struct sl_http_answer answer = { .status = (int)status,
                                      .body = sl_buf_span(&call->answer),
-                                     .retry_after_s = retry_after_s > 0 ? retry_after_s : 0 };
+                                     .retry_after_s = retry_after_s > 0 ? retry_after_s : 0,
+                                     .fields = call->easy };
+    struct sl_span date = sl_http_answer_field(&answer, "Date");
+    time_t date_s = date.data == NULL ? -1 : curl_getdate(date.data, NULL);
+    answer.date_s = date_s > 0 ? date_s : 0;
     finish(call, &answer);
+}
+
+struct sl_span sl_http_answer_field(const struct sl_http_answer *answer, const char *name)
+{
+    struct curl_header *field = NULL;
+    CURLHcode found = CURLHE_MISSING;
+    size_t count = 1;
+    for (size_t i = 0; answer->fields != NULL && i < count; i++) {
+        found = curl_easy_header(answer->fields, name, i, CURLH_HEADER, -1, &field);
+        count = found == CURLHE_OK ? field->amount : 0;
+    }
+    return found == CURLHE_OK ? sl_span_of(field->value) : (struct sl_span){ 0 };
 }
 
 static enum sl_code code_of(const struct call *call, CURLcode result)

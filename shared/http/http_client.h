@@ -39,6 +39,8 @@ struct sl_http_answer {
     struct sl_span body;      /* borrowed during the callback */
     int64_t elapsed_us;       /* start to last byte */
     int64_t retry_after_s;    /* Retry-After, as seconds from now; 0: none */
+    int64_t date_s;           /* Date, the other side's clock; 0: none */
+    void *fields;             /* for sl_http_answer_field; NULL: there was no answer */
     const struct sl_err *err; /* when status is 0 */
     bool was_sent; /* at least a part of the request left us: the other side may have acted on it */
 };
@@ -56,6 +58,8 @@ void sl_http_client_free(struct sl_http_client *client);
 bool sl_http_client_call(struct sl_http_client *client, const struct sl_http_call *call,
                          void (*on_answer)(const struct sl_http_answer *answer, void *arg),
                          void *arg, struct sl_err *err) SL_MUST;
+/* A field of the answer, borrowed during the callback; absent when it has none of that name. The last one of several. */
+struct sl_span sl_http_answer_field(const struct sl_http_answer *answer, const char *name);
 size_t sl_http_client_running(const struct sl_http_client *client);
 
 SL_DEFINE_AUTO(struct sl_http_client *, sl_http_client_free)

@@ -34,6 +34,7 @@ struct slot {
     char account[FIELD_BYTES];
     char idempotency[FIELD_BYTES]; /* "" for what is no POST */
     unsigned tries;
+    int64_t until_us; /* monotonic: no try ends later; 0: no such limit */
     void (*on_answer)(const struct sl_stripe_answer *answer, void *arg);
     void *arg;
 };
@@ -45,6 +46,8 @@ struct sl_stripe_client {
     char *authorization; /* the whole field; wiped */
     int64_t gap_us;      /* between two calls */
     int64_t turn_us;     /* monotonic: when the next call may go */
+    int64_t answer_us;
+    int64_t budget_us;
     struct slot slots[SL_STRIPE_CALLS_MAX];
 };
 
@@ -56,6 +59,7 @@ static bool fill_idempotency(struct slot *slot, const struct sl_stripe_call *cal
 static void wait_for_turn(struct slot *slot, int64_t wait_ms);
 static void send_try(void *arg);
 static void on_http_answer(const struct sl_http_answer *heard, void *arg);
+static bool has_time(const struct slot *slot, int64_t wait_ms);
 static void settle(struct slot *slot, const struct sl_http_answer *heard);
 
 struct sl_stripe_client *sl_stripe_client_new(const struct sl_stripe_client_opts *opts,
@@ -69,6 +73,8 @@ struct sl_stripe_client *sl_stripe_client_new(const struct sl_stripe_client_opts
     client->loop = opts->loop;
     client->base = strdup(opts->base == NULL ? SL_STRIPE_API_BASE : opts->base);
     client->gap_us = US_PER_S / (opts->rate > 0 ? opts->rate : SL_STRIPE_RATE);
+    client->answer_us = 1000 * (opts->answer_ms > 0 ? opts->answer_ms : ANSWER_MS);
+    client->budget_us = 1000 * opts->budget_ms;
     if (client->base == NULL || !make_slots(client) ||
         asprintf(&client->authorization, "Authorization: Bearer %s", opts->key) < 0) {
         sl_fail(err, SL_E_MEMORY, "no memory for a client of Stripe");
@@ -84,7 +90,7 @@ struct sl_stripe_client *sl_stripe_client_new(const struct sl_stripe_client_opts
             .transfers_max = SL_STRIPE_CALLS_MAX,
             .connections_max = SL_STRIPE_CALLS_MAX,
             .connect_ms = CONNECT_MS,
-            .total_ms = opts->answer_ms > 0 ? opts->answer_ms : ANSWER_MS,
+            .total_ms = client->answer_us / 1000,
             .answer_bytes_max = ANSWER_BYTES_MAX,
         },
         err);
@@ -138,6 +144,7 @@ bool sl_stripe_client_call(struct sl_stripe_client *client, const struct sl_stri
     }
     slot->is_taken = true;
     slot->tries = 0;
+    slot->until_us = client->budget_us == 0 ? 0 : sl_clock_mono_us() + client->budget_us;
     slot->on_answer = on_answer;
     slot->arg = arg;
     wait_for_turn(slot, 0);
@@ -257,11 +264,18 @@ static void on_http_answer(const struct sl_http_answer *heard, void *arg)
                                        .retry_after_s = heard->retry_after_s,
                                        .tries = slot->tries };
     int64_t wait_ms = sl_stripe_retry_ms(&try, is_random ? random : slot->tries);
-    if (wait_ms < 0) {
+    if (wait_ms < 0 || !has_time(slot, wait_ms)) {
         settle(slot, heard);
     } else {
         wait_for_turn(slot, wait_ms);
     }
+}
+
+/* A try that could end too late is not begun. */
+static bool has_time(const struct slot *slot, int64_t wait_ms)
+{
+    int64_t end_us = sl_clock_mono_us() + wait_ms * 1000 + slot->client->answer_us;
+    return slot->until_us == 0 || end_us <= slot->until_us;
 }
 
 /* The slot is free before the owner hears: it may make the next call at once. */
@@ -271,6 +285,10 @@ static void settle(struct slot *slot, const struct sl_http_answer *heard)
         .status = heard->status,
         .body = heard->body,
         .elapsed_us = heard->elapsed_us,
+        .date_s = heard->date_s,
+        .retry_after_s = heard->retry_after_s,
+        .is_replayed = sl_span_is(sl_http_answer_field(heard, "Idempotent-Replayed"), "true"),
+        .request_id = sl_http_answer_field(heard, "Request-Id"),
         .tries = slot->tries,
         .err = heard->err,
     };

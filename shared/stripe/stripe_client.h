@@ -27,6 +27,7 @@ struct sl_stripe_client_opts {
     const char *key;   /* sk_… or rk_…; copied and wiped */
     int64_t rate;      /* calls a second; 0: SL_STRIPE_RATE */
     int64_t answer_ms; /* longest wait for one answer; 0: 20 s */
+    int64_t budget_ms; /* of a call, its turn and all its tries together; 0: none */
 };
 
 struct sl_stripe_call {
@@ -41,6 +42,10 @@ struct sl_stripe_answer {
     int status;          /* 0: no answer after all tries, see err */
     struct sl_span body; /* borrowed during the callback */
     int64_t elapsed_us;  /* of the last try */
+    int64_t date_s;      /* Stripe's clock when it answered; 0: it did not say */
+    int64_t retry_after_s;
+    bool is_replayed; /* what Stripe answered to this Idempotency-Key before: of an unknown time */
+    struct sl_span request_id; /* for Stripe's support; borrowed; absent when it did not say */
     unsigned tries;
     const struct sl_err *err; /* when status is 0 */
 };

@@ -31,6 +31,11 @@ export function parseForm(text) {
   return result;
 }
 
+const badEmail = (email) => ({ status: 400, body: errorOf('invalid_request_error', `Invalid email address: ${email}`, { code: 'email_invalid', param: 'email' }) });
+
+// What a form cannot say: "" is null, "true" is true.
+const typed = (form) => Object.fromEntries(Object.entries(form).map(([name, value]) => [name, value === '' ? null : value === 'true' ? true : value === 'false' ? false : value]));
+
 export class FakeStripe {
   static async start({ key = `sk_test_${randomBytes(16).toString('hex')}` } = {}) {
     const stripe = new FakeStripe();
@@ -117,6 +122,7 @@ export class FakeStripe {
     if (asked.method === 'GET') return { status: 200, body: object };
     if (asked.method === 'DELETE' || verb === 'cancel') {
       if (kind === 'subscriptions') {
+        if (object.status === 'canceled') return { status: 404, body: errorOf('invalid_request_error', `No such subscription: '${object.id}'`, { code: 'resource_missing', param: 'id' }) };
         const now = Math.floor(Date.now() / 1000);
         Object.assign(object, { status: 'canceled', canceled_at: now, ended_at: now });
         return { status: 200, body: object };
@@ -124,18 +130,19 @@ export class FakeStripe {
       this.objects.delete(name);
       return { status: 200, body: { id: object.id, object: object.object, deleted: true } };
     }
-    Object.assign(object, asked.body);
-    return { status: 200, body: object };
+    if (asked.body.email && !asked.body.email.includes('@')) return badEmail(asked.body.email);
+    Object.assign(object, typed(asked.body));
+    return { status: 200, body: structuredClone(object) };
   }
 
   #create(asked, kind) {
     if (kind !== 'customers') return { status: 404, body: errorOf('invalid_request_error', `Unrecognized request URL (POST: ${asked.path}).`) };
     if (asked.body.email && !asked.body.email.includes('@')) {
-      return { status: 400, body: errorOf('invalid_request_error', `Invalid email address: ${asked.body.email}`, { code: 'email_invalid', param: 'email' }) };
+      return badEmail(asked.body.email);
     }
-    const object = { id: `cus_${randomBytes(7).toString('hex')}`, object: 'customer', created: Math.floor(Date.now() / 1000), livemode: false, metadata: {}, ...asked.body };
+    const object = { id: `cus_${randomBytes(7).toString('hex')}`, object: 'customer', created: Math.floor(Date.now() / 1000), livemode: false, metadata: {}, ...typed(asked.body) };
     this.objects.set(`${asked.account}/${kind}/${object.id}`, object);
-    return { status: 200, body: object };
+    return { status: 200, body: structuredClone(object) };
   }
 
   #events(asked, id) {
