@@ -17,7 +17,7 @@ extern const struct sl_embedded embedded_default_subsystems[];
 static void check_amqp(struct con_config *config, struct sl_buf *mistakes);
 static void check_database(struct con_config *config, struct sl_buf *mistakes);
 static void load_subsystems(struct con_config *config, const struct con_options *options,
-                            struct sl_buf *mistakes);
+                            const struct sl_conf_source *source, struct sl_buf *mistakes);
 static void set_defaults(struct con_config *config);
 static void check_sentry(struct con_config *config, struct sl_buf *mistakes);
 static void read_targets(struct con_config *config, const struct sl_conf_source *source,
@@ -34,7 +34,7 @@ bool con_config_read(struct con_config *config, const struct con_options *option
     sl_conf_read(keys, SL_COUNT(keys), &source, config, &mistakes);
     check_amqp(config, &mistakes);
     check_database(config, &mistakes);
-    load_subsystems(config, options, &mistakes);
+    load_subsystems(config, options, &source, &mistakes);
     read_targets(config, &source, &mistakes);
     check_sentry(config, &mistakes);
     return sl_conf_verdict(&mistakes, err);
@@ -66,10 +66,11 @@ static void check_database(struct con_config *config, struct sl_buf *mistakes)
 }
 
 static void load_subsystems(struct con_config *config, const struct con_options *options,
-                            struct sl_buf *mistakes)
+                            const struct sl_conf_source *source, struct sl_buf *mistakes)
 {
     sl_subsystems_load(config->subsystems, sl_embedded_span(&embedded_default_subsystems[0]),
                        &config->described, mistakes);
+    sl_subsystems_switch(&config->described, source);
     set_defaults(config);
     for (size_t i = 0; i < options->name_count; i++) {
         choose(config, options->names[i], mistakes);

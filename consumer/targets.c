@@ -1,6 +1,9 @@
 #include "consumer/targets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define TOKEN_BYTES_MAX 512u
 
 static void read_url(char **out, const struct sl_subsystem *subsystem,
                      const struct sl_subsystem_url *url, const struct sl_conf_source *source,
@@ -9,6 +12,8 @@ static char *read_variable(const char *name, enum sl_conf_type type,
                            const struct sl_conf_source *source, struct sl_buf *mistakes);
 static void read_keys(struct con_target *target, const struct sl_subsystem *subsystem,
                       const struct sl_conf_source *source, struct sl_buf *mistakes);
+static void read_bearer(struct con_target *target, const struct sl_subsystem *subsystem,
+                        const struct sl_conf_source *source, struct sl_buf *mistakes);
 static void add_key(struct con_target *target, const char *name, struct sl_span secret,
                     struct sl_buf *mistakes);
 
@@ -28,6 +33,9 @@ void con_target_read(struct con_target *target, const struct sl_subsystem *subsy
     if (subsystem->secret != NULL) {
         read_keys(target, subsystem, source, mistakes);
     }
+    if (subsystem->bearer != NULL) {
+        read_bearer(target, subsystem, source, mistakes);
+    }
 }
 
 void con_target_done(struct con_target *target)
@@ -38,6 +46,10 @@ void con_target_done(struct con_target *target)
     for (size_t i = 0; i < target->key_count; i++) {
         sl_hmac_key_free(target->keys[i]);
     }
+    if (target->bearer != NULL) {
+        explicit_bzero(target->bearer, strlen(target->bearer));
+    }
+    free(target->bearer);
     *target = (struct con_target){ 0 };
 }
 
@@ -88,6 +100,28 @@ static void read_keys(struct con_target *target, const struct sl_subsystem *subs
     }
     explicit_bzero(value, strlen(value));
     free(value);
+}
+
+static void read_bearer(struct con_target *target, const struct sl_subsystem *subsystem,
+                        const struct sl_conf_source *source, struct sl_buf *mistakes)
+{
+    char *value = read_variable(subsystem->bearer, SL_CONF_SECRET, source, mistakes);
+    bool is_plain = value != NULL && strlen(value) <= TOKEN_BYTES_MAX;
+    for (const char *at = value; is_plain && *at != '\0'; at++) {
+        is_plain = *at > ' ' && *at < 0x7f;
+    }
+    if (value == NULL) {
+        sl_buf_printf(mistakes, "%s: must be set: [%s] sends it as its bearer token\n",
+                      subsystem->bearer, subsystem->name);
+    } else if (!is_plain || asprintf(&target->bearer, "Bearer %s", value) < 0) {
+        target->bearer = NULL;
+        sl_buf_printf(mistakes, "%s: a token is at most %u visible ASCII characters\n",
+                      subsystem->bearer, TOKEN_BYTES_MAX);
+    }
+    if (value != NULL) {
+        explicit_bzero(value, strlen(value));
+        free(value);
+    }
 }
 
 static void add_key(struct con_target *target, const char *name, struct sl_span secret,

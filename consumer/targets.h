@@ -20,7 +20,8 @@ struct con_target {
     char *trip_url; /* of on-trip; NULL: none */
     struct sl_scheme scheme;
     struct sl_hmac_key *keys[CON_TARGET_KEYS_MAX];
-    size_t key_count;
+    size_t key_count; /* 0: the token is all */
+    char *bearer;     /* the whole value of Authorization, for url; wiped; NULL: none */
 };
 
 void con_target_read(struct con_target *target, const struct sl_subsystem *subsystem,

@@ -1,5 +1,7 @@
 #include "ops/sections.h"
 
+#include <unistd.h>
+
 #include "shared/embed.h"
 
 #define MISTAKES_BYTES_MAX 16384u
@@ -15,5 +17,10 @@ bool ops_sections_load(const struct ops_address *address, struct sl_subsystems *
     sl_subsystems_load(address->settings.subsystems,
                        sl_embedded_span(&embedded_default_subsystems[0]), out_subsystems,
                        &mistakes);
+    if (out_subsystems->count > 0) {
+        SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+        sl_conf_source_init(&source, environ, &mistakes);
+        sl_subsystems_switch(out_subsystems, &source);
+    }
     return sl_conf_verdict(&mistakes, err);
 }

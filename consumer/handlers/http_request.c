@@ -43,7 +43,7 @@ bool con_http_request_sign(struct con_http_request *request, const struct con_ta
     return true;
 }
 
-/* webhook-signature holds one signature per key; the other fields are the same for all. */
+/* Nothing without a key: the token says who we are. webhook-signature holds one signature per key; the other fields are the same for all. */
 static bool sign_with(struct con_http_request *request, const struct con_target *target,
                       const struct con_http_content *content, struct sl_span id, int64_t now_s,
                       struct sl_arena *arena)
@@ -52,6 +52,9 @@ static bool sign_with(struct con_http_request *request, const struct con_target 
     sl_buf_init(&signatures, FIELD_BYTES_MAX);
     struct sl_scheme_field fields[SL_SCHEME_FIELDS_MAX];
     size_t count = 0;
+    if (target->key_count == 0) {
+        return true;
+    }
     for (size_t i = 0; i < target->key_count; i++) {
         if (!sl_scheme_sign(&target->scheme, target->keys[i], now_s, id, content->body, fields,
                             &count)) {
@@ -138,6 +141,10 @@ bool con_http_request_event(struct con_http_request *request, const struct con_t
         { "sluice-attempt", sl_span_of(attempt) },
     };
     bool is_made = con_http_request_sign(request, target, &content, now_s, arena, err);
+    if (is_made && target->bearer != NULL) {
+        is_made =
+            con_http_request_add(request, "Authorization", sl_span_of(target->bearer), arena, err);
+    }
     for (size_t i = 0; i < SL_COUNT(fields); i++) {
         is_made =
             is_made && con_http_request_add(request, fields[i].name, fields[i].value, arena, err);

@@ -2,7 +2,7 @@
  * http_request - an event as a signed POST.
  *
  * Decides only. The body is the received bytes. Fields: webhook-id, webhook-timestamp and webhook-signature (Standard Webhooks, one signature per
- * key), Idempotency-Key, Content-Type as it was received, and sluice-* with what the envelope says. In a sluice-* field every byte that is not
+ * key; none without one), Authorization for a section with a bearer token, Idempotency-Key, Content-Type as it was received, and sluice-* with what the envelope says. In a sluice-* field every byte that is not
  * visible ASCII, and '%', is written as %XX.
  * Law: schemas/handlers.md. webhook-id is the event's id, or "sha256-" and the hash of it when it holds a byte that cannot be signed safely.
  * Source: https://github.com/standard-webhooks/standard-webhooks (spec).

@@ -84,6 +84,7 @@ struct sl_subsystem {
     char queue[SL_SUBSYSTEM_NAME_BYTES + 8];
     uint64_t said; /* bit per enum sl_subsystem_says: the section says it, it is not the default */
     bool enabled;
+    const char *enabled_by; /* the environment variable that decides it; NULL: none */
     enum sl_handler handler;
     char bindings[SL_SUBSYSTEM_BINDINGS_MAX]
                  [SL_SUBSYSTEM_BINDING_BYTES]; /* topic patterns on sluice.events */
@@ -92,6 +93,7 @@ struct sl_subsystem {
     const char *function; /* sql: [schema.]name; else NULL */
     struct sl_subsystem_url url;
     const char *secret; /* name of an environment variable; NULL: none */
+    const char *bearer; /* likewise; goes to url only */
     int64_t timeout_ms;
     struct sl_subsystem_rule *rules; /* errors.CODE, in the order of the file */
     size_t rule_count;

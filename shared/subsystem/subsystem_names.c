@@ -152,6 +152,38 @@ bool sl_value_read_variable(const struct sl_value_place *place, const struct sl_
     return copy_to(place, key->name, value, (const char **)((char *)subsystem + key->offset));
 }
 
+/* Off until sl_subsystems_switch has looked at the variable. */
+bool sl_value_read_switch(const struct sl_value_place *place, const struct sl_value_key *key,
+                          struct sl_span value, struct sl_subsystem *subsystem)
+{
+    bool is_named = value.bytes > 0 && value.data[0] == '$';
+    if (!is_named && !sl_span_is(value, "true") && !sl_span_is(value, "false")) {
+        return sl_value_mistake(place, key->name,
+                                "true or false, or $NAME: true while that variable is set");
+    }
+    subsystem->enabled = sl_span_is(value, "true");
+    subsystem->enabled_by = NULL;
+    if (!is_named) {
+        return true;
+    }
+    value = sl_span_make(value.data + 1, value.bytes - 1);
+    return is_variable(value) ? copy_to(place, key->name, value, &subsystem->enabled_by)
+                              : sl_value_mistake(place, key->name,
+                                                 "after $ the name of an environment variable; "
+                                                 "names that begin with SLUICE_ are taken");
+}
+
+void sl_value_tell_switch(const struct sl_value_key *key, const struct sl_subsystem *subsystem,
+                          struct sl_buf *out)
+{
+    (void)key;
+    if (subsystem->enabled_by != NULL) {
+        sl_buf_printf(out, "$%s", subsystem->enabled_by);
+    } else {
+        sl_buf_append_text(out, subsystem->enabled ? "true" : "false");
+    }
+}
+
 static bool is_variable(struct sl_span name)
 {
     for (size_t i = 0; i < name.bytes; i++) {

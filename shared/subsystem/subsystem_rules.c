@@ -99,13 +99,15 @@ static void check_handler_keys(const struct sl_section *section)
     }
 }
 
-/* Whatever is POSTed is signed; what is not POSTed needs no secret. */
+/* Whatever is POSTed is signed, or carries a token to its own url; what is not POSTed needs no secret. */
 static void check_calls(const struct sl_section *section)
 {
     const struct sl_subsystem *item = section->subsystem;
     bool posts = item->handler == SL_HANDLER_HTTP || item->on_dead.kind == SL_CALL_HTTP ||
                  item->on_trip.kind == SL_CALL_HTTP;
-    if (posts && !says(section, SL_SUBSYSTEM_SAYS_secret)) {
+    bool tells = item->on_dead.kind == SL_CALL_HTTP || item->on_trip.kind == SL_CALL_HTTP;
+    bool has_token = item->bearer != NULL && !tells;
+    if (posts && !has_token && !says(section, SL_SUBSYSTEM_SAYS_secret)) {
         sl_value_mistake(&section->place, "secret",
                          "missing: every POST is signed; name the environment variable that holds "
                          "the secret");

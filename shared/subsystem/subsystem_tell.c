@@ -37,7 +37,8 @@ static bool has_meaning(const struct sl_subsystem *subsystem, enum sl_subsystem_
     if (sl_subsystem_says(subsystem, key)) {
         return true;
     }
-    bool is_empty = row->fallback != NULL && row->fallback[0] == '\0';
+    bool is_empty = (row->fallback != NULL && row->fallback[0] == '\0') ||
+                    key == SL_SUBSYSTEM_SAYS_secret || key == SL_SUBSYSTEM_SAYS_bearer;
     return !is_empty && (row->handlers >> subsystem->handler & 1u) != 0 &&
-           (posts || (key != SL_SUBSYSTEM_SAYS_secret && key != SL_SUBSYSTEM_SAYS_timeout_ms));
+           (posts || key != SL_SUBSYSTEM_SAYS_timeout_ms);
 }

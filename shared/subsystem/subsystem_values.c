@@ -45,6 +45,7 @@ static const struct kind {
     const char *words[4]; /* of an enum, by its values */
 } kinds[] = {
     [SL_VALUE_BOOL] = { read_bool, tell_bool, { NULL } },
+    [SL_VALUE_SWITCH] = { sl_value_read_switch, sl_value_tell_switch, { NULL } },
     [SL_VALUE_NUMBER] = { read_number, tell_number, { NULL } },
     [SL_VALUE_PERCENT] = { read_number, tell_number, { NULL } },
     [SL_VALUE_DURATION] = { read_duration, tell_duration, { NULL } },

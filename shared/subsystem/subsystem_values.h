@@ -12,6 +12,7 @@
 
 enum sl_value_kind {
     SL_VALUE_BOOL,     /* bool: true or false */
+    SL_VALUE_SWITCH,   /* the same, or $NAME: true while that variable is set */
     SL_VALUE_NUMBER,   /* uint16_t */
     SL_VALUE_PERCENT,  /* uint16_t: 10% */
     SL_VALUE_DURATION, /* int64_t milliseconds: 5s */
@@ -82,6 +83,10 @@ bool sl_value_read_url(const struct sl_value_place *place, const struct sl_value
                        struct sl_span value, struct sl_subsystem *subsystem);
 void sl_value_tell_url(const struct sl_value_key *key, const struct sl_subsystem *subsystem,
                        struct sl_buf *out);
+bool sl_value_read_switch(const struct sl_value_place *place, const struct sl_value_key *key,
+                          struct sl_span value, struct sl_subsystem *subsystem);
+void sl_value_tell_switch(const struct sl_value_key *key, const struct sl_subsystem *subsystem,
+                          struct sl_buf *out);
 bool sl_value_read_variable(const struct sl_value_place *place, const struct sl_value_key *key,
                             struct sl_span value, struct sl_subsystem *subsystem);
 bool sl_value_read_call(const struct sl_value_place *place, const struct sl_value_key *key,

@@ -182,6 +182,16 @@ void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_sub
     sl_subsystems_parse(sl_buf_span(&text), path, out, mistakes);
 }
 
+void sl_subsystems_switch(struct sl_subsystems *subsystems, const struct sl_conf_source *source)
+{
+    for (size_t i = 0; i < subsystems->count; i++) {
+        struct sl_subsystem *item = &subsystems->items[i];
+        if (item->enabled_by != NULL) {
+            item->enabled = sl_conf_lookup(source, item->enabled_by) != NULL;
+        }
+    }
+}
+
 const struct sl_subsystem *sl_subsystems_find(const struct sl_subsystems *subsystems,
                                               struct sl_span name)
 {

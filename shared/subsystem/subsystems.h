@@ -10,6 +10,7 @@
 #define SHARED_SUBSYSTEMS_H
 
 #include "shared/arena.h"
+#include "shared/config/conf_source.h"
 #include "shared/subsystem/subsystem.h"
 
 #define SL_SUBSYSTEMS_MAX 32u
@@ -26,6 +27,8 @@ void sl_subsystems_parse(struct sl_span text, const char *file, struct sl_subsys
 /* path NULL: the default compiled into the program, passed as fallback. */
 void sl_subsystems_load(const char *path, struct sl_span fallback, struct sl_subsystems *out,
                         struct sl_buf *mistakes);
+/* Enables what is enabled by a variable that is set. Of what was not loaded with it such a section stays off. */
+void sl_subsystems_switch(struct sl_subsystems *subsystems, const struct sl_conf_source *source);
 /* Accepts zeroed storage. */
 void sl_subsystems_done(struct sl_subsystems *subsystems);
 /* NULL when there is none of that name. */

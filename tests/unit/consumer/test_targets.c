@@ -101,3 +101,20 @@ CLAIM(targets__what_is_missing_or_cannot_work_is_named_and_never_shown)
         end();
     }
 }
+
+CLAIM(targets__a_bearer_token_comes_from_the_environment_and_is_one_line)
+{
+    static const char section[] = "handler = http\nurl = http://h/\nbearer = T_TOKEN\n";
+    char *good[] = { "T_TOKEN=abc-123", NULL };
+    char *split[] = { "T_TOKEN=abc 123", NULL };
+    char *none[] = { NULL };
+    CU_ASSERT_STRING_EQUAL(read_with(section, good), "");
+    CU_ASSERT_STRING_EQUAL(target.bearer, "Bearer abc-123");
+    CU_ASSERT_EQUAL(target.key_count, 0);
+    end();
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_with(section, split), "visible ASCII"));
+    CU_ASSERT_PTR_NULL(target.bearer);
+    end();
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_with(section, none), "T_TOKEN: must be set: [orders]"));
+    end();
+}

@@ -101,6 +101,7 @@ CLAIM(subsystems__a_section_that_is_told_reads_back_to_itself)
         FULL,
         "[b]\nhandler=sql\nfunction=f\nbindings=#\ndelay=x:1s\nerrors.P0042 = halt: call\n",
         "[c]\nhandler=http\nbindings=#\nurl=$C_URL\nsecret=C_SECRET\nkeep_failed = 3d\n",
+        "[e]\nhandler=http\nbindings=#\nurl=$C_URL\nbearer=C_TOKEN\nenabled=$C_URL\n",
         "[d]\nhandler=billing\nbindings=#\non-trip = http http://h/\nsecret = X\n",
     };
     for (size_t i = 0; i < SL_COUNT(sections); i++) {
@@ -189,7 +190,7 @@ CLAIM(subsystems__every_mistake_has_its_line_and_says_what_is_expected)
         { "bindigs = x", "has no key \"bindigs\"; did you mean bindings?" },
         { "on_dead = none", "has no key \"on_dead\"; did you mean on-dead?" },
         { "error.X = retry", "has no key \"error.X\"" },
-        { "enabled = yes", "enabled: true or false" },
+        { "enabled = yes", "enabled: true or false, or $NAME: true while that variable is set" },
         { "batch = 5000", "batch: a number from 1 to 1000" },
         { "batch = 5.5", "batch: a number from 1 to 1000" },
         { "workers = 0", "workers: a number from 1 to 16" },
@@ -344,15 +345,42 @@ CLAIM(subsystems__an_empty_file_is_a_mistake)
     done();
 }
 
+CLAIM(subsystems__a_section_may_be_enabled_by_a_variable)
+{
+    char *set[] = { "RAPTOR_BASE_URL=http://127.0.0.1/", NULL };
+    char *unset[] = { "RAPTOR_BASE_URL=", NULL };
+    done();
+    sl_buf_init(&mistakes, 16 * 1024);
+    sl_subsystems_load("compose/subsystems.conf", (struct sl_span){ 0 }, &parsed, &mistakes);
+    CU_ASSERT_EQUAL_FATAL(parsed.count, 2);
+    for (int i = 0; i < 2; i++) {
+        struct sl_conf_source source;
+        sl_conf_source_init(&source, i == 0 ? set : unset, &mistakes);
+        sl_subsystems_switch(&parsed, &source);
+        sl_conf_source_done(&source);
+        CU_ASSERT_TRUE(parsed.items[0].enabled);
+        CU_ASSERT_EQUAL(parsed.items[1].enabled, i == 0);
+    }
+    SL_DONE(sl_buf_done) struct sl_buf told;
+    sl_buf_init(&told, 16 * 1024);
+    sl_subsystem_tell(&parsed.items[1], &told);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sl_buf_span(&told).data, "enabled = $RAPTOR_BASE_URL\n"));
+    CU_ASSERT_STRING_EQUAL(said(), "");
+    done();
+}
+
 CLAIM(subsystems__the_shipped_default_is_right)
 {
     done();
     sl_buf_init(&mistakes, 16 * 1024);
     sl_subsystems_load("compose/subsystems.conf", (struct sl_span){ 0 }, &parsed, &mistakes);
     CU_ASSERT_STRING_EQUAL(said(), "");
-    CU_ASSERT_EQUAL_FATAL(parsed.count, 1);
+    CU_ASSERT_EQUAL_FATAL(parsed.count, 2);
     CU_ASSERT_STRING_EQUAL(parsed.items[0].name, "billing");
     CU_ASSERT_STRING_EQUAL(parsed.items[0].bindings[0], "stripe.#");
+    CU_ASSERT_TRUE(parsed.items[0].enabled);
+    CU_ASSERT_STRING_EQUAL(parsed.items[1].name, "billing-callback");
+    CU_ASSERT_FALSE(parsed.items[1].enabled);
     done();
 }
 
