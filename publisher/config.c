@@ -200,10 +200,12 @@ static void load_origin(struct pub_config *config, struct sl_buf *mistakes)
     wipe(&config->origin_secret);
     if (config->origin.mode != PUB_ORIGIN_OFF && config->origin.proxies.count == 0 &&
         config->origin.secret_count == 0) {
-        snprintf(
-            config->origin_warning, sizeof config->origin_warning,
-            "FLAG_ENFORCE_QUEUE_CF_ORIGIN: without SLUICE_TRUSTED_PROXIES or SLUICE_ORIGIN_SECRET "
-            "no request can pass");
+        snprintf(config->origin_warning, sizeof config->origin_warning,
+                 "FLAG_ENFORCE_QUEUE_CF_ORIGIN=%s: without SLUICE_TRUSTED_PROXIES or "
+                 "SLUICE_ORIGIN_SECRET no request %s",
+                 config->origin.mode == PUB_ORIGIN_REPORT ? "report" : "true",
+                 config->origin.mode == PUB_ORIGIN_REPORT ? "would pass; each is let in and counted"
+                                                          : "passes");
     }
 }
 

@@ -33,7 +33,7 @@ struct pub_config {
     bool has_sentry;
     struct pub_tokens tokens; /* hashes; the texts are wiped once they are read */
     struct pub_origin origin;
-    char origin_warning[160];        /* why the guard lets nobody in; "" when it can */
+    char origin_warning[192];        /* why nobody passes the guard; "" when somebody can */
     struct pub_policy_list policies; /* the parsed degraded_policy */
     char
         secret_warning[160]; /* why billing cannot run although the start goes on; "" when it can */

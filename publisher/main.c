@@ -197,7 +197,10 @@ static bool open_log(struct app *app, struct sl_err *err)
                 sl_str("reason", app->config.secret_warning));
     }
     if (app->config.origin_warning[0] != '\0') {
-        sl_warn(app->log, "config.warning", "the origin guard lets nobody in",
+        sl_warn(app->log, "config.warning",
+                app->config.origin.mode == PUB_ORIGIN_REPORT
+                    ? "the origin guard, once it enforces, would let nobody in"
+                    : "the origin guard lets nobody in",
                 sl_str("reason", app->config.origin_warning));
     }
     return true;

@@ -86,7 +86,9 @@ test('report only counts, and the start says that nobody could pass', async () =
   const body = event('evt_report');
   assert.equal((await post(report, '/webhooks/stripe', body, signed(report, body))).status, 200);
   assert.equal(await report.metric('sluice_origin_guard_total{outcome="reported",reason="no_address"}'), 1);
-  assert.ok(report.logOf(report.publisher).includes('config.warning'));
+  const warning = report.logOf(report.publisher).split('\n').find((line) => line.includes('"event":"config.warning"'));
+  assert.match(warning, /once it enforces, would let nobody in/);
+  assert.match(warning, /FLAG_ENFORCE_QUEUE_CF_ORIGIN=report: .* no request would pass; each is let in and counted/);
 });
 
 test('E15 bearer tokens: one form, whole, never in the query', async () => {
