@@ -28,6 +28,7 @@ struct sl_resolver {
 
 static void on_deliver(void *arg);
 static void on_answer(int result, struct evutil_addrinfo *found, void *arg);
+static const char *reason_of(int result);
 static void on_settled(evutil_socket_t fd, short what, void *arg);
 static void keep_addresses(struct sl_addresses *out, const struct evutil_addrinfo *found);
 
@@ -112,7 +113,7 @@ static void on_answer(int result, struct evutil_addrinfo *found, void *arg)
         resolver->question = NULL;
         keep_addresses(&resolver->addresses, found);
         sl_fail(&resolver->why, SL_E_NET_RESOLVE, "cannot resolve %s: %s", resolver->name,
-                result == 0 ? "it has no address" : evutil_gai_strerror(result));
+                reason_of(result));
         sl_timer_arm(resolver->deliver, 0);
     }
     if (found != NULL) {
@@ -122,6 +123,20 @@ static void on_answer(int result, struct evutil_addrinfo *found, void *arg)
     const struct timeval now = { 0 };
     if (event_base_once(question->base, -1, EV_TIMEOUT, on_settled, question, &now) != 0) {
         free(question); /* no memory: rather leak the base than free it under evdns */
+    }
+}
+
+/* For people: evdns says "non-recoverable" of servers that are silent, refuse or fail, and of these one comes back. */
+static const char *reason_of(int result)
+{
+    switch (result) {
+    case 0:
+        return "it has no address";
+    case EVUTIL_EAI_AGAIN:
+    case EVUTIL_EAI_FAIL:
+        return "the name servers did not answer as they should";
+    default:
+        return evutil_gai_strerror(result);
     }
 }
 

@@ -19,7 +19,7 @@ const pages = readdirSync(path.join(root, 'runbooks')).filter((name) => name.end
 const body = '{"id":"evt_runbook","type":"x.runbook"}';
 
 // What a reader fills in.
-const blanks = [["'t=…,v1=…'", () => `'${signature(stack.secret, body)}'`]];
+const blanks = [['evt_1Q…', () => 'evt_runbook'], ["'t=…,v1=…'", () => `'${signature(stack.secret, body)}'`]];
 
 let stack;
 let stripe;
