@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
 #include "ops/broker.h"
 #include "ops/commands.h"
 #include "ops/pg_session.h"
+#include "ops/stripe/drift.h"
 #include "ops/stripe/stripe_page.h"
 #include "ops/table.h"
 #include "ops/trigger/courier.h"
@@ -50,6 +52,9 @@ const char ops_reconcile_usage[] =
     "  --window D        Stripe is asked for so much time at once (1h)\n"
     "  --limit N         lines shown (50); everything is counted and published\n"
     "  -o table|json|ndjson|csv  for people (default) or for programs\n"
+    "  --objects         the objects themselves, not events: what Stripe has against the tables; takes --since (everything when not\n"
+    "                    given), --account, --rate, --limit and -o\n"
+    "  --repair          with --objects: publish each object that drifted, as Stripe has it\n"
     "Exit status: 0 nothing is missing, or all of it was published; 1 something is missing; 3 some could not be published;\n"
     "75 live events did not drain.\n";
 
@@ -127,6 +132,11 @@ static int tell(struct reconcile *reconcile);
 
 int ops_reconcile(int argc, char **argv)
 {
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--objects") == 0) {
+            return ops_drift(argc, argv);
+        }
+    }
     struct sl_err err = { 0 };
     SL_DONE(reconcile_done)
     struct reconcile reconcile = { .wish = {

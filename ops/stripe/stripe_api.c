@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "shared/json/json_write.h"
 #include "shared/stripe/stripe_client.h"
 
 #define ANSWER_BYTES_MAX (32u * 1024u * 1024u)
@@ -17,6 +19,9 @@ struct ops_stripe_api {
     struct sl_arena arena;
     const struct sl_json *root;
     int status;
+    int64_t date_s;
+    int64_t elapsed_us;
+    bool is_live;
     struct sl_err why;
 };
 
@@ -42,6 +47,7 @@ struct ops_stripe_api *ops_stripe_api_new(const struct ops_address *address, int
         sl_fail(err, SL_E_MEMORY, "no memory for a client of Stripe");
         return NULL;
     }
+    api->is_live = strstr(key, "_live_") != NULL;
     sl_arena_init(&api->arena, ARENA_BYTES_MAX);
     api->parser = sl_json_parser_new(ANSWER_BYTES_MAX);
     api->loop = sl_loop_new(err);
@@ -104,6 +110,8 @@ static void on_answer(const struct sl_stripe_answer *answer, void *arg)
 {
     struct ops_stripe_api *api = arg;
     api->status = answer->status;
+    api->date_s = answer->date_s;
+    api->elapsed_us = answer->elapsed_us;
     if (answer->status == 0) {
         api->why = *answer->err;
     } else {
@@ -123,6 +131,40 @@ static bool refuse(const struct ops_stripe_api *api, const char *path, struct sl
                               said.data == NULL ? "" : said.data, advice(api->status));
     sl_arena_done(&arena);
     return is_refused;
+}
+
+int ops_stripe_api_status(const struct ops_stripe_api *api)
+{
+    return api->status;
+}
+
+void ops_stripe_api_heard(const struct ops_stripe_api *api, int64_t *out_date_s,
+                          int64_t *out_elapsed_us)
+{
+    *out_date_s = api->date_s;
+    *out_elapsed_us = api->elapsed_us;
+}
+
+bool ops_stripe_api_is_live(const struct ops_stripe_api *api)
+{
+    return api->is_live;
+}
+
+bool ops_stripe_api_gone(struct ops_stripe_api *api, const char *kind, const char *id,
+                         const struct sl_json **out_root, struct sl_err *err)
+{
+    SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
+    sl_buf_init(&text, 4096);
+    struct sl_json_writer json = sl_json_writer_make(&text);
+    sl_json_object_begin(&json);
+    sl_json_put_text(&json, "id", sl_span_of(id));
+    sl_json_put_text(&json, "object", sl_span_of(kind));
+    sl_json_put_bool(&json, "deleted", true);
+    sl_json_object_end(&json);
+    sl_arena_reset(&api->arena);
+    *out_root =
+        sl_json_parse(api->parser, &api->arena, sl_buf_span(&text), DEPTH_MAX, NODES_MAX, err);
+    return *out_root != NULL;
 }
 
 static const char *advice(int status)

@@ -28,6 +28,16 @@ bool ops_stripe_api_get(struct ops_stripe_api *api, const char *path, struct sl_
                         const char *account, const struct sl_json **out_root,
                         struct sl_err *err) SL_MUST;
 
+/* Of the last answer: its status, Stripe's clock (0: it did not say), how long it took. */
+int ops_stripe_api_status(const struct ops_stripe_api *api);
+void ops_stripe_api_heard(const struct ops_stripe_api *api, int64_t *out_date_s,
+                          int64_t *out_elapsed_us);
+/* Of the key. */
+bool ops_stripe_api_is_live(const struct ops_stripe_api *api);
+/* What Stripe says of an object that it has deleted; as borrowed as an answer. */
+bool ops_stripe_api_gone(struct ops_stripe_api *api, const char *kind, const char *id,
+                         const struct sl_json **out_root, struct sl_err *err) SL_MUST;
+
 SL_DEFINE_AUTO(struct ops_stripe_api *, ops_stripe_api_free)
 
 #endif

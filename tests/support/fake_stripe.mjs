@@ -36,6 +36,9 @@ const badEmail = (email) => ({ status: 400, body: errorOf('invalid_request_error
 // What a form cannot say: "" is null, "true" is true.
 const typed = (form) => Object.fromEntries(Object.entries(form).map(([name, value]) => [name, value === '' ? null : value === 'true' ? true : value === 'false' ? false : value]));
 
+const compare = { gte: (a, b) => a >= b, gt: (a, b) => a > b, lte: (a, b) => a <= b, lt: (a, b) => a < b };
+const within = (created, things) => things.filter((one) => Object.entries(created ?? {}).every(([how, at]) => compare[how](one.created, Number(at))));
+
 export class FakeStripe {
   static async start({ key = `sk_test_${randomBytes(16).toString('hex')}` } = {}) {
     const stripe = new FakeStripe();
@@ -114,7 +117,7 @@ export class FakeStripe {
     const [, version, kind, id, verb] = asked.path.split('/');
     if (version !== 'v1') return { status: 404, body: errorOf('invalid_request_error', `Unrecognized request URL (${asked.method}: ${asked.path}).`) };
     if (kind === 'events') return this.#events(asked, id);
-    if (asked.method === 'GET' && !id) return this.#list(asked, [...this.objects].filter(([name]) => name.startsWith(`${asked.account}/${kind}/`)).map(([, object]) => object));
+    if (asked.method === 'GET' && !id) return this.#list(asked, this.#objectsOf(asked, kind));
     if (asked.method === 'POST' && !id) return this.#create(asked, kind);
     const name = `${asked.account}/${kind}/${decodeURIComponent(id)}`;
     const object = this.objects.get(name);
@@ -145,6 +148,14 @@ export class FakeStripe {
     return { status: 200, body: structuredClone(object) };
   }
 
+  // As Stripe lists them: newest first; subscriptions that have ended only with status=all.
+  #objectsOf(asked, kind) {
+    const { created, status } = asked.query;
+    return within(created, [...this.objects].filter(([name]) => name.startsWith(`${asked.account}/${kind}/`)).map(([, object]) => object))
+      .filter((one) => kind !== 'subscriptions' || status === 'all' || one.status !== 'canceled')
+      .sort((a, b) => (b.created ?? 0) - (a.created ?? 0));
+  }
+
   #events(asked, id) {
     const mine = this.events.filter((event) => (event.account ?? '') === asked.account);
     const shown = (event) => { const { sequence, delivered, ...rest } = event; return rest; };
@@ -152,10 +163,8 @@ export class FakeStripe {
       const event = mine.find((one) => one.id === id);
       return event ? { status: 200, body: shown(event) } : { status: 404, body: errorOf('invalid_request_error', `No such event: '${id}'`, { code: 'resource_missing' }) };
     }
-    const { created = {}, type, types, delivery_success: delivered } = asked.query;
-    const limit = { gte: (at) => (value) => value >= at, gt: (at) => (value) => value > at, lte: (at) => (value) => value <= at, lt: (at) => (value) => value < at };
-    let found = mine;
-    for (const [how, at] of Object.entries(created)) found = found.filter((event) => limit[how](Number(at))(event.created));
+    const { created, type, types, delivery_success: delivered } = asked.query;
+    let found = within(created, mine);
     const wanted = types ?? (type ? [type] : null);
     if (wanted) found = found.filter((event) => wanted.includes(event.type));
     if (delivered !== undefined) found = found.filter((event) => String(event.delivered ?? true) === delivered);
