@@ -20,8 +20,8 @@
 #define BODY_BYTES_MAX    4096u
 #define ARENA_BYTES_MAX   (64u * 1024u)
 #define TYPE_BYTES        256u
-#define RUNBOOK           "queue-backlog.md"
 #define SENTRY_REASON     "breaker open, owner "
+#define SENTRY_LOSS       "event given up, owner "
 
 /* One breaker that opened. Stays after it was told, so that another worker's is known to be the same. */
 struct trip {
@@ -49,7 +49,8 @@ static struct trip *find(struct con_alarm *alarm, const struct sl_subsystem *sub
                          struct sl_span type);
 static struct trip *free_place(struct con_alarm *alarm, int64_t now_ms);
 static bool write_body(struct trip *trip, const struct sl_err *why, const char *code);
-static void tell_sentry(struct con_alarm *alarm, const struct trip *trip);
+static void tell_sentry(struct sl_sentry *sentry, const struct sl_subsystem *subsystem,
+                        struct sl_span type, const char *what);
 static void plan(struct con_alarm *alarm);
 static void on_timer(void *arg);
 static bool post(struct con_alarm *alarm, const struct trip *trip, struct sl_err *err);
@@ -120,7 +121,7 @@ void con_alarm_tripped(struct con_alarm *alarm, const struct sl_subsystem *subsy
     };
     memcpy(trip->type, type.data, type.bytes);
     if (subsystem->on_trip.kind == SL_CALL_SENTRY) {
-        tell_sentry(alarm, trip);
+        tell_sentry(alarm->opts.sentry, subsystem, type, SENTRY_REASON);
         trip->is_told = true;
     } else if (write_body(trip, why, code)) {
         plan(alarm);
@@ -171,7 +172,7 @@ static bool write_body(struct trip *trip, const struct sl_err *why, const char *
     sl_json_put_text(&json, "event_type", sl_span_of(trip->type));
     sl_json_put_text(&json, "error_code", sl_span_of(code));
     sl_json_put_text(&json, "error", sl_span_of(why->text));
-    sl_json_put_text(&json, "runbook", sl_span_of(RUNBOOK));
+    sl_json_put_text(&json, "runbook", sl_span_of(CON_ALARM_PAGE));
     sl_json_object_end(&json);
     sl_json_object_end(&json);
     bool is_written = sl_buf_ok(&out);
@@ -183,14 +184,22 @@ static bool write_body(struct trip *trip, const struct sl_err *why, const char *
     return is_written;
 }
 
-static void tell_sentry(struct con_alarm *alarm, const struct trip *trip)
+static void tell_sentry(struct sl_sentry *sentry, const struct sl_subsystem *subsystem,
+                        struct sl_span type, const char *what)
 {
     char reason[SL_SENTRY_PART_BYTES];
-    snprintf(reason, sizeof reason, SENTRY_REASON "%s",
-             trip->subsystem->owner == NULL ? "unknown" : trip->subsystem->owner);
-    sl_sentry_count(alarm->opts.sentry, sl_span_of(trip->subsystem->name), sl_span_of(trip->type),
-                    reason);
-    sl_sentry_flush(alarm->opts.sentry);
+    bool has_owner = subsystem->owner != NULL && subsystem->owner[0] != '\0';
+    snprintf(reason, sizeof reason, "%s%s", what, has_owner ? subsystem->owner : "unknown");
+    sl_sentry_count(sentry, sl_span_of(subsystem->name), type, reason);
+    sl_sentry_flush(sentry);
+}
+
+void con_alarm_given_up(struct con_alarm *alarm, const struct sl_subsystem *subsystem,
+                        struct sl_span type)
+{
+    if (alarm != NULL && alarm->opts.losses != NULL && subsystem->fail_loud) {
+        tell_sentry(alarm->opts.losses, subsystem, type, SENTRY_LOSS);
+    }
 }
 
 /* For the one that is due first. */

@@ -34,6 +34,7 @@ static void on_stepped(struct sl_pg_link *link, struct sl_pg_result *const *resu
 static bool take_results(const struct con_apply *apply, struct sl_pg_result *const *results,
                          size_t count, struct sl_err *err);
 static bool send_commit(struct con_apply *apply, struct sl_err *err);
+static bool send_undo(struct con_apply *apply, struct sl_err *err);
 static void on_committed(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                          const struct sl_pg_error *error, void *arg);
 static void fail(struct con_apply *apply, const struct sl_pg_error *error);
@@ -190,6 +191,9 @@ static bool take_results(const struct con_apply *apply, struct sl_pg_result *con
 static bool send_commit(struct con_apply *apply, struct sl_err *err)
 {
     apply->opts.handler->type->settle(apply->opts.handler->self);
+    if (apply->opts.is_rehearsal) {
+        return send_undo(apply, err);
+    }
     struct sl_pg_param params[CON_INBOX_VERDICT_PARAMS];
     size_t corrections = 0;
     if (!con_inbox_corrections(&apply->chosen, apply->opts.subsystem, apply->opts.arena,
@@ -203,6 +207,16 @@ static bool send_commit(struct con_apply *apply, struct sl_err *err)
     size_t skipped = corrections == 0 ? 1 : 0;
     return sl_pg_run(apply->opts.pg, steps + skipped, SL_COUNT(steps) - skipped, on_committed,
                      apply, err);
+}
+
+/* What a COMMIT would look at is looked at. */
+static bool send_undo(struct con_apply *apply, struct sl_err *err)
+{
+    static const struct sl_pg_step steps[] = {
+        { .sql = "SET CONSTRAINTS ALL IMMEDIATE" },
+        { .sql = "ROLLBACK" },
+    };
+    return sl_pg_run(apply->opts.pg, steps, SL_COUNT(steps), on_committed, apply, err);
 }
 
 static void on_committed(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
@@ -226,6 +240,7 @@ static void fail(struct con_apply *apply, const struct sl_pg_error *error)
     apply->error = (struct con_handler_error){ .err = error->err };
     memcpy(apply->error.sqlstate, error->sqlstate, sizeof apply->error.sqlstate);
     snprintf(apply->error.detail, sizeof apply->error.detail, "%s", error->detail);
+    snprintf(apply->error.constraint, sizeof apply->error.constraint, "%s", error->constraint);
     const struct con_handler *handler = apply->opts.handler;
     if (handler->type->refused != NULL) {
         handler->type->refused(handler->self, &apply->error);

@@ -5,6 +5,7 @@
  *   1. BEGIN; claim            the inbox says which events nobody has applied yet; the others become DUPLICATE
  *   2. the handler's steps     left out when there is nothing to write
  *   3. verdict; COMMIT         the inbox rows of what turned out STALE are corrected first
+ * A rehearsal ends in ROLLBACK instead, and its verdicts are what they would have been.
  * The verdicts are known only when the handler's statements have answered, so the third trip cannot be saved.
  *
  * Failure modes. A refused statement: ROLLBACK, then the error. A lost connection, also during COMMIT: the error, and whether the
@@ -26,6 +27,8 @@ struct con_apply_opts {
     struct sl_arena *arena;            /* borrowed; the batch's */
     const char *subsystem;             /* borrowed */
     size_t events_max;                 /* in a slice */
+    bool
+        is_rehearsal; /* rolled back where it would be committed, after deferred constraints were looked at */
     void *arg;
     /* The end of a slice that started, from the loop; error NULL when it is committed. */
     void (*on_done)(void *arg, const struct con_handler_error *error);

@@ -7,6 +7,7 @@
 
 static struct con_delivery *copy_arrival(const struct con_arrival *arrival);
 static struct sl_span put(char **at, struct sl_span span);
+static void leave_line(struct con_batch *batch, const struct con_delivery *delivery);
 static void wait_again(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us);
 
 void con_batch_init(struct con_batch *batch, size_t batch_max)
@@ -69,12 +70,13 @@ bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, 
     batch->last = delivery;
     batch->held_count++;
     batch->held_bytes += delivery->bytes.bytes;
-    if (batch->next_waiting == NULL) {
-        batch->next_waiting = delivery;
-        batch->waiting_since_us = now_us;
+    struct con_batch_line *line = &batch->waiting[delivery->turn];
+    if (line->next == NULL) {
+        line->next = delivery;
+        line->since_us = now_us;
     }
-    batch->waiting_count++;
-    batch->waiting_bytes += delivery->bytes.bytes;
+    line->count++;
+    line->bytes += delivery->bytes.bytes;
     return true;
 }
 
@@ -84,12 +86,13 @@ static struct con_delivery *copy_arrival(const struct con_arrival *arrival)
     struct con_delivery *delivery =
         malloc(sizeof *delivery + arrival->bytes.bytes + arrival->routing_key.bytes +
                arrival->message_id.bytes + arrival->type.bytes + arrival->replay_run.bytes +
-               arrival->traceparent.bytes);
+               arrival->rehearsal.bytes + arrival->traceparent.bytes);
     if (delivery == NULL) {
         return NULL;
     }
     char *at = (char *)(delivery + 1);
     *delivery = (struct con_delivery){ .state = CON_DELIVERY_WAITING,
+                                       .turn = arrival->turn,
                                        .tag = arrival->tag,
                                        .timestamp_s = arrival->timestamp_s,
                                        .attempt = arrival->attempt,
@@ -99,6 +102,7 @@ static struct con_delivery *copy_arrival(const struct con_arrival *arrival)
     delivery->message_id = put(&at, arrival->message_id);
     delivery->type = put(&at, arrival->type);
     delivery->replay_run = put(&at, arrival->replay_run);
+    delivery->rehearsal = put(&at, arrival->rehearsal);
     delivery->traceparent = put(&at, arrival->traceparent);
     return delivery;
 }
@@ -122,10 +126,16 @@ void con_batch_divert(struct con_batch *batch, struct con_delivery *delivery,
     SL_ASSERT(delivery->state == CON_DELIVERY_WAITING);
     delivery->state = CON_DELIVERY_LEAVING;
     delivery->departure = departure;
-    batch->waiting_count--;
-    batch->waiting_bytes -= delivery->bytes.bytes;
-    if (batch->next_waiting == delivery) {
-        batch->next_waiting = delivery->next;
+    leave_line(batch, delivery);
+}
+
+static void leave_line(struct con_batch *batch, const struct con_delivery *delivery)
+{
+    struct con_batch_line *line = &batch->waiting[delivery->turn];
+    line->count--;
+    line->bytes -= delivery->bytes.bytes;
+    if (line->next == delivery) {
+        line->next = delivery->next;
     }
 }
 
@@ -145,30 +155,33 @@ int64_t con_batch_oldest_us(const struct con_batch *batch)
     return -1;
 }
 
-int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us)
+int64_t con_batch_wait_us(const struct con_batch *batch, enum con_turn turn, int64_t now_us)
 {
-    if (batch->waiting_count == 0) {
+    const struct con_batch_line *line = &batch->waiting[turn];
+    if (line->count == 0) {
         return -1;
     }
     bool is_busy = batch->ended_us != 0 && now_us - batch->ended_us < CON_BATCH_BUSY_US;
-    if (!is_busy || batch->waiting_count >= batch->batch_max ||
-        batch->waiting_bytes >= CON_BATCH_TAKEN_BYTES_MAX || con_batch_is_full(batch)) {
+    if (!is_busy || turn != CON_TURN_LIVE || line->count >= batch->batch_max ||
+        line->bytes >= CON_BATCH_TAKEN_BYTES_MAX || con_batch_is_full(batch)) {
         return 0;
     }
-    int64_t waited_us = now_us - batch->waiting_since_us;
+    int64_t waited_us = now_us - line->since_us;
     return waited_us >= CON_BATCH_LINGER_US ? 0 : CON_BATCH_LINGER_US - waited_us;
 }
 
-size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
-                      int64_t now_us)
+size_t con_batch_take(struct con_batch *batch, enum con_turn turn, struct con_delivery **out,
+                      size_t room, int64_t now_us)
 {
+    struct con_batch_line *line = &batch->waiting[turn];
     size_t most = room < batch->batch_max ? room : batch->batch_max;
     size_t count = 0;
     size_t bytes = 0;
-    while (count < most && batch->next_waiting != NULL) {
-        struct con_delivery *delivery = batch->next_waiting;
-        if (delivery->state != CON_DELIVERY_WAITING) { /* failed, among some that were given back */
-            batch->next_waiting = delivery->next;
+    while (count < most && line->next != NULL) {
+        struct con_delivery *delivery = line->next;
+        /* Of another turn, or failed, among some that were given back. */
+        if (delivery->turn != turn || delivery->state != CON_DELIVERY_WAITING) {
+            line->next = delivery->next;
             continue;
         }
         if (count > 0 && bytes + delivery->bytes.bytes > CON_BATCH_TAKEN_BYTES_MAX) {
@@ -177,11 +190,11 @@ size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t
         delivery->state = CON_DELIVERY_RUNNING;
         bytes += delivery->bytes.bytes;
         out[count++] = delivery;
-        batch->next_waiting = delivery->next;
+        line->next = delivery->next;
     }
-    batch->waiting_count -= count;
-    batch->waiting_bytes -= bytes;
-    batch->waiting_since_us = now_us;
+    line->count -= count;
+    line->bytes -= bytes;
+    line->since_us = now_us;
     return count;
 }
 
@@ -191,28 +204,34 @@ void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *de
     for (size_t i = count; i > 0; i--) {
         wait_again(batch, deliveries[i - 1], now_us);
     }
-    batch->next_waiting = count > 0 ? deliveries[0] : batch->next_waiting;
+    if (count > 0) {
+        batch->waiting[deliveries[0]->turn].next = deliveries[0];
+    }
 }
 
 static void wait_again(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us)
 {
     SL_ASSERT(delivery->state == CON_DELIVERY_RUNNING);
+    struct con_batch_line *line = &batch->waiting[delivery->turn];
     delivery->state = CON_DELIVERY_WAITING;
-    batch->waiting_count++;
-    batch->waiting_bytes += delivery->bytes.bytes;
-    batch->waiting_since_us = now_us;
+    line->count++;
+    line->bytes += delivery->bytes.bytes;
+    line->since_us = now_us;
 }
 
 void con_batch_give_back_all(struct con_batch *batch, int64_t now_us)
 {
-    batch->next_waiting = NULL;
+    for (size_t turn = 0; turn < CON_TURNS; turn++) {
+        batch->waiting[turn].next = NULL;
+    }
     for (struct con_delivery *delivery = batch->first; delivery != NULL;
          delivery = delivery->next) {
         if (delivery->state == CON_DELIVERY_RUNNING) {
             wait_again(batch, delivery, now_us);
         }
-        if (delivery->state == CON_DELIVERY_WAITING && batch->next_waiting == NULL) {
-            batch->next_waiting = delivery;
+        struct con_batch_line *line = &batch->waiting[delivery->turn];
+        if (delivery->state == CON_DELIVERY_WAITING && line->next == NULL) {
+            line->next = delivery;
         }
     }
 }
@@ -226,12 +245,13 @@ void con_batch_drop(struct con_batch *batch, struct con_delivery *before,
                     struct con_delivery *delivery)
 {
     SL_ASSERT(delivery->state == CON_DELIVERY_SETTLED || delivery->state == CON_DELIVERY_WAITING);
-    if (delivery == batch->next_waiting) {
-        batch->next_waiting = delivery->next;
-    }
     if (delivery->state == CON_DELIVERY_WAITING) {
-        batch->waiting_count--;
-        batch->waiting_bytes -= delivery->bytes.bytes;
+        leave_line(batch, delivery);
+    }
+    for (size_t turn = 0; turn < CON_TURNS; turn++) { /* a line may go on behind another's */
+        if (batch->waiting[turn].next == delivery) {
+            batch->waiting[turn].next = delivery->next;
+        }
     }
     if (before == NULL) {
         batch->first = delivery->next;

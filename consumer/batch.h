@@ -3,6 +3,7 @@
  *
  * Owns a copy of each delivery from its arrival until it is settled and acknowledged (settle.c), or forgotten because the broker
  * link went down. Order is the order of arrival, which is the order of tags.
+ * Each delivery has its turn (turn.h): live events, copies of a replay, and rehearsals never share a transaction, and each wait in a line of their own.
  * Law: a transaction takes at most batch_max events and CON_BATCH_TAKEN_BYTES_MAX bytes (or one larger event). It starts as soon as the loop has nothing more to
  * read; only when transactions follow each other closely does it wait CON_BATCH_LINGER_US for company, so an idle worker adds no delay.
  * Refuses: clocks, sockets, acknowledging.
@@ -13,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "consumer/turn.h"
 #include "shared/err.h"
 #include "shared/span.h"
 
@@ -35,6 +37,7 @@ struct con_departure; /* departure.h: what a failed one needs beside the bytes *
 struct con_delivery {
     struct con_delivery *next;
     enum con_delivery_state state;
+    enum con_turn turn;
     uint64_t tag;
     int64_t arrived_us;
     struct sl_span bytes;       /* the message body; owned, behind this struct */
@@ -42,6 +45,7 @@ struct con_delivery {
     struct sl_span message_id;  /* property, or absent */
     struct sl_span type;        /* property, or absent */
     struct sl_span replay_run;  /* sluice-replay-run, or absent */
+    struct sl_span rehearsal;   /* sluice-rehearsal, or absent */
     struct sl_span traceparent; /* or absent */
     int64_t timestamp_s;        /* property; 0: none */
     int64_t attempt;            /* sluice-attempt: which try this is, at least 1 */
@@ -54,28 +58,35 @@ struct con_delivery {
 /* What con_batch_hold copies. */
 struct con_arrival {
     uint64_t tag;
+    enum con_turn turn;
     struct sl_span bytes;
     struct sl_span routing_key;
     struct sl_span message_id;
     struct sl_span type;
     struct sl_span replay_run;
+    struct sl_span rehearsal;
     struct sl_span traceparent;
     int64_t timestamp_s;
     int64_t attempt;
     int64_t first_failed_ms;
 };
 
+/* The WAITING deliveries of one turn. */
+struct con_batch_line {
+    struct con_delivery *next; /* none of its turn before it waits; NULL when none does */
+    size_t count;
+    size_t bytes;
+    int64_t since_us; /* arrival of the first one */
+};
+
 struct con_batch {
     size_t batch_max;
     struct con_delivery *first; /* everything held, oldest first */
     struct con_delivery *last;
-    struct con_delivery *next_waiting; /* none before it waits; NULL when none does */
     size_t held_count;
     size_t held_bytes;
-    size_t waiting_count;
-    size_t waiting_bytes;
-    int64_t waiting_since_us; /* arrival of the first WAITING one */
-    int64_t ended_us;         /* of the last transaction; 0 before the first */
+    struct con_batch_line waiting[CON_TURNS];
+    int64_t ended_us; /* of the last transaction; 0 before the first */
 };
 
 void con_batch_init(struct con_batch *batch, size_t batch_max);
@@ -103,13 +114,13 @@ bool con_batch_is_full(const struct con_batch *batch);
 /* When the oldest one arrived that is WAITING or RUNNING; -1: there is none. */
 int64_t con_batch_oldest_us(const struct con_batch *batch);
 
-/* Microseconds until a transaction should start: 0 now, -1 there is nothing to do. */
-int64_t con_batch_wait_us(const struct con_batch *batch, int64_t now_us);
+/* Microseconds until a transaction with those of this turn should start: 0 now, -1 none waits. */
+int64_t con_batch_wait_us(const struct con_batch *batch, enum con_turn turn, int64_t now_us);
 
-/* Moves up to `room` of the oldest waiting deliveries into out (state RUNNING), within the limits; returns how many, at least one when any waits. */
-size_t con_batch_take(struct con_batch *batch, struct con_delivery **out, size_t room,
-                      int64_t now_us);
-/* The youngest `count` that were taken, oldest first, wait again. */
+/* Moves up to `room` of the oldest waiting deliveries of a turn into out (state RUNNING), within the limits; returns how many, at least one when any waits. */
+size_t con_batch_take(struct con_batch *batch, enum con_turn turn, struct con_delivery **out,
+                      size_t room, int64_t now_us);
+/* The youngest `count` that were taken, oldest first, wait again; all are of one turn. */
 void con_batch_give_back(struct con_batch *batch, struct con_delivery *const *deliveries,
                          size_t count, int64_t now_us);
 

@@ -25,6 +25,7 @@ struct breaker {
     enum con_breaker_state state;
     enum con_force force;
     int64_t since_ms; /* not closed */
+    int64_t heard_ms; /* the newest opening elsewhere that was heard of */
     struct cut cuts[CON_BREAKER_WINDOW_CUTS];
     int64_t failed_in_a_row;
     int64_t probe_at_ms;   /* not closed: when the next one is let through */
@@ -105,6 +106,12 @@ enum con_breaker_state con_breakers_state(const struct con_breakers *breakers, s
 {
     const struct breaker *breaker = find(breakers, type);
     return breaker == NULL ? CON_BREAKER_CLOSED : breaker->state;
+}
+
+bool con_breakers_is_held_closed(const struct con_breakers *breakers, struct sl_span type)
+{
+    const struct breaker *breaker = find(breakers, type);
+    return breaker != NULL && breaker->force == CON_FORCE_CLOSED;
 }
 
 static struct breaker *find(const struct con_breakers *breakers, struct sl_span type)
@@ -218,6 +225,17 @@ enum con_breaker_change con_breakers_trip(struct con_breakers *breakers, struct 
     }
     open(breakers, breaker, now_ms);
     return CON_BREAKER_OPENED;
+}
+
+enum con_breaker_change con_breakers_heard(struct con_breakers *breakers, struct sl_span type,
+                                           int64_t since_ms, int64_t now_ms)
+{
+    struct breaker *breaker = find_or_add(breakers, type);
+    if (breaker == NULL || since_ms <= breaker->heard_ms) {
+        return CON_BREAKER_SAME;
+    }
+    breaker->heard_ms = since_ms;
+    return con_breakers_trip(breakers, type, now_ms);
 }
 
 size_t con_breakers_known(const struct con_breakers *breakers)

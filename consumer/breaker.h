@@ -10,6 +10,7 @@
  * Law: the window moves with the clock alone, so failures count although nothing ever succeeded, and old ones are forgotten although nothing arrives. While closed
  * an event counts as failed once, with its first try: one bad event that is tried again opens nothing by itself.
  * An operator can force a breaker: open, nothing is let through, not even a probe; closed, nothing opens it. When the force ends, an open one lets its next event through.
+ * What another process's breaker did is heard once: when it has opened anew, this one opens too, and closes by its own probe.
  * CON_BREAKER_TYPES_MAX types are known; of more than that the closed one that was used least recently is forgotten. When all are open a further type is
  * always tried.
  * Source: compose/subsystems.conf names the thresholds (breaker_*).
@@ -56,6 +57,8 @@ bool con_breakers_is_any_open(const struct con_breakers *breakers);
 /* Types in a state; closed ones are not counted. */
 size_t con_breakers_count(const struct con_breakers *breakers, enum con_breaker_state state);
 enum con_breaker_state con_breakers_state(const struct con_breakers *breakers, struct sl_span type);
+/* An operator says that this type is to be tried, whatever becomes of it. */
+bool con_breakers_is_held_closed(const struct con_breakers *breakers, struct sl_span type);
 
 /* May an event of this type be tried now? CON_ADMIT_PROBE: it is the one that is let through. */
 enum con_admission con_breakers_admit(struct con_breakers *breakers, struct sl_span type,
@@ -73,6 +76,10 @@ enum con_breaker_change con_breakers_failed(struct con_breakers *breakers, struc
 /* Opens it, whatever was counted. */
 enum con_breaker_change con_breakers_trip(struct con_breakers *breakers, struct sl_span type,
                                           int64_t now_ms);
+
+/* Another process's breaker of this type is open, since that time of its own clock (> 0). Opens this one, unless that opening was heard of before. */
+enum con_breaker_change con_breakers_heard(struct con_breakers *breakers, struct sl_span type,
+                                           int64_t since_ms, int64_t now_ms);
 
 /* One that is known, as people see it. */
 struct con_breaker_view {

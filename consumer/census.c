@@ -12,10 +12,11 @@
 #define ROUND_MS    5000
 #define MISSING_MS  60000 /* a queue that was not there is asked about again after that */
 #define QUEUE_BYTES (SL_SUBSYSTEM_NAME_BYTES + 24u)
-#define QUEUES_MAX  (2u * SL_SUBSYSTEMS_MAX + SL_DELAY_LEVELS + 1u)
+#define QUEUES_MAX  (SUBSYSTEM_KINDS * SL_SUBSYSTEMS_MAX + SL_DELAY_LEVELS + 1u)
 
 /* What is counted. A kind's gauge is absent until the broker has told it once. */
-enum kind { WORK, PARKED, UNROUTED, DELAY };
+enum kind { WORK, REPLAY, PARKED, UNROUTED, DELAY };
+#define SUBSYSTEM_KINDS 3u /* the first of them: the queues of one subsystem, in that order */
 
 struct queue {
     char name[QUEUE_BYTES];
@@ -48,6 +49,7 @@ static void on_timer(void *arg);
 static void ask(struct con_census *census);
 static void on_told(struct sl_amqp_link *link, const struct sl_amqp_declared *declared,
                     const struct sl_err *err, void *arg);
+static void tell_missing(const struct con_census *census, const struct queue *queue);
 static void show(struct con_census *census, const struct queue *queue, int64_t consumers);
 static void end_round(struct con_census *census);
 
@@ -92,6 +94,7 @@ static void name_queues(struct con_census *census)
     for (size_t i = 0; i < census->opts.subsystem_count; i++) {
         const struct sl_subsystem *subsystem = census->opts.subsystems[i];
         add_queue(census, WORK, subsystem->name, subsystem->queue);
+        add_queue(census, REPLAY, subsystem->name, subsystem->replay_queue);
         snprintf(name, sizeof name, "%s.parked", subsystem->queue);
         add_queue(census, PARKED, subsystem->name, name);
     }
@@ -124,10 +127,15 @@ void con_census_free(struct con_census *census)
 
 int64_t con_census_waiting(const struct con_census *census, size_t i)
 {
-    const struct queue *queue = &census->queues[2 * i];
+    const struct queue *queue = &census->queues[SUBSYSTEM_KINDS * i + WORK];
     bool is_fresh =
         queue->told_ms != 0 && sl_clock_mono_ms() - queue->told_ms < CON_CENSUS_FRESH_MS;
     return is_fresh ? queue->waiting : -1;
+}
+
+int64_t con_census_replays_seen_ms(const struct con_census *census, size_t i)
+{
+    return census->queues[SUBSYSTEM_KINDS * i + REPLAY].told_ms;
 }
 
 static void on_up(struct sl_amqp_link *link, void *arg)
@@ -189,6 +197,7 @@ static void on_told(struct sl_amqp_link *link, const struct sl_amqp_declared *de
     struct queue *queue = &census->queues[census->next];
     if (err != NULL) {
         if (err->code == SL_E_AMQP_NOT_FOUND) {
+            tell_missing(census, queue);
             queue->told_ms = 0;
             queue->until_ms = sl_clock_mono_ms() + MISSING_MS;
             census->next++;
@@ -202,6 +211,18 @@ static void on_told(struct sl_amqp_link *link, const struct sl_amqp_declared *de
     ask(census);
 }
 
+/* Once. That a work queue is missing is said by whoever cannot consume it. */
+static void tell_missing(const struct con_census *census, const struct queue *queue)
+{
+    bool has_work = queue->kind == REPLAY && (queue - 1)->told_ms != 0;
+    if (has_work && (queue->until_ms == 0 || queue->told_ms != 0)) {
+        sl_warn(census->opts.log, "topology.missing",
+                "there is no queue for replays of this subsystem, so `sluice dead replay` refuses; "
+                "live events are not concerned; `sluice topology apply` makes it",
+                sl_str("subsystem", queue->subsystem), sl_str("queue", queue->name));
+    }
+}
+
 static void show(struct con_census *census, const struct queue *queue, int64_t consumers)
 {
     struct sl_metrics *metrics = census->opts.metrics;
@@ -211,6 +232,10 @@ static void show(struct con_census *census, const struct queue *queue, int64_t c
                       queue->waiting);
         sl_series_set(sl_metrics_series(metrics, SL_M_QUEUE_CONSUMERS, queue->subsystem, NULL),
                       consumers);
+        break;
+    case REPLAY:
+        sl_series_set(sl_metrics_series(metrics, SL_M_QUEUE_REPLAYS, queue->subsystem, NULL),
+                      queue->waiting);
         break;
     case PARKED:
     case UNROUTED:

@@ -19,7 +19,7 @@
 #define DIGITS_MAX         18u
 #define INSTANCE_BYTES     160u
 #define TIME_BYTES         64u
-#define STANDING_COLUMNS   12u
+#define STANDING_COLUMNS   13u
 
 struct con_clerk {
     struct con_clerk_opts opts;
@@ -57,6 +57,7 @@ static void on_done(struct sl_pg_link *link, struct sl_pg_result *const *results
 static void on_left(struct sl_pg_link *link, struct sl_pg_result *const *results, size_t count,
                     const struct sl_pg_error *error, void *arg);
 static void read_orders(struct con_clerk *clerk, const struct sl_pg_result *result);
+static void read_elsewhere(struct con_clerk *clerk, const struct sl_pg_result *result);
 static void read_dead(struct con_clerk *clerk, const struct sl_pg_result *result);
 static void show_dead(struct con_clerk *clerk, const char *subsystem,
                       const struct sl_pg_result *result);
@@ -98,6 +99,7 @@ struct con_clerk *con_clerk_new(const struct con_clerk_opts *opts, struct sl_err
 static bool open_link(struct con_clerk *clerk, struct sl_err *err)
 {
     con_statements_add(&clerk->statements, "orders");
+    con_statements_add(&clerk->statements, "breakers_elsewhere");
     con_statements_add(&clerk->statements, "consumer_standing");
     con_statements_add(&clerk->statements, "consumer_forget");
     con_statements_add(&clerk->statements, "dead_standing");
@@ -129,11 +131,6 @@ void con_clerk_free(struct con_clerk *clerk)
         sl_buf_done(&clerk->breakers[i]);
     }
     free(clerk);
-}
-
-bool con_clerk_knows(const struct con_clerk *clerk)
-{
-    return clerk->knows;
 }
 
 void con_clerk_leave(struct con_clerk *clerk)
@@ -201,16 +198,18 @@ static void go(struct con_clerk *clerk)
     }
     struct sl_pg_param standing[3 + STANDING_COLUMNS];
     const struct sl_pg_param nobody = { .value = { 0 } };
+    const struct sl_pg_param self = { .value = sl_span_of(clerk->instance) };
     clerk->with_dead = clerk->beats % DEAD_EVERY == 0;
     const struct sl_pg_step steps[] = {
         { .name = "orders" },
+        { .name = "breakers_elsewhere", .params = &self, .param_count = 1 },
         { .name = "consumer_standing", .params = standing, .param_count = SL_COUNT(standing) },
         { .name = "dead_standing" },
         { .name = "consumer_forget", .params = &nobody, .param_count = 1 },
     };
     struct sl_err why;
     if (!put_standing(clerk, standing, &why) ||
-        !sl_pg_run(clerk->pg, steps, clerk->with_dead ? SL_COUNT(steps) : 2, on_done, clerk,
+        !sl_pg_run(clerk->pg, steps, clerk->with_dead ? SL_COUNT(steps) : 3, on_done, clerk,
                    &why)) {
         meet_failure(clerk, &why);
     }
@@ -221,8 +220,8 @@ static bool put_standing(struct con_clerk *clerk, struct sl_pg_param *out_params
                          struct sl_err *err)
 {
     static const enum sl_pg_type types[STANDING_COLUMNS] = {
-        SL_PG_TEXT, SL_PG_INT8, SL_PG_INT8, SL_PG_BOOL,        SL_PG_INT8, SL_PG_INT8,
-        SL_PG_INT8, SL_PG_INT8, SL_PG_INT8, SL_PG_TIMESTAMPTZ, SL_PG_INT8, SL_PG_TEXT,
+        SL_PG_TEXT, SL_PG_INT8, SL_PG_INT8,        SL_PG_BOOL, SL_PG_INT8, SL_PG_INT8, SL_PG_INT8,
+        SL_PG_INT8, SL_PG_INT8, SL_PG_TIMESTAMPTZ, SL_PG_INT8, SL_PG_TEXT, SL_PG_INT8,
     };
     struct con_standing standings[SL_SUBSYSTEMS_MAX] = { 0 };
     struct sl_pg_array arrays[STANDING_COLUMNS];
@@ -269,9 +268,10 @@ static void put_cell(const struct con_clerk *clerk, struct sl_pg_array *array, s
 {
     const struct sl_buf *breakers = &clerk->breakers[subsystem];
     const int64_t numbers[STANDING_COLUMNS] = {
-        [1] = standing->workers,  [2] = standing->workers_max, [4] = standing->batch,
-        [5] = standing->attempts, [6] = standing->held,        [7] = standing->settled,
-        [8] = standing->failed,   [9] = standing->oldest_us,   [10] = standing->waiting,
+        [1] = standing->workers,   [2] = standing->workers_max, [4] = standing->batch,
+        [5] = standing->attempts,  [6] = standing->held,        [7] = standing->settled,
+        [8] = standing->failed,    [9] = standing->oldest_us,   [10] = standing->waiting,
+        [12] = standing->apply_us,
     };
     if (column == 0) {
         sl_pg_array_bytes(array, sl_span_of(clerk->opts.subsystems[subsystem]->name));
@@ -281,7 +281,8 @@ static void put_cell(const struct con_clerk *clerk, struct sl_pg_array *array, s
     } else if (column == 3) {
         sl_pg_array_bool(array, standing->is_paused);
     } else if ((column == 9 && standing->oldest_us == 0) ||
-               (column == 10 && standing->waiting < 0)) {
+               (column == 10 && standing->waiting < 0) ||
+               (column == 12 && standing->apply_us == 0)) {
         sl_pg_array_null(array);
     } else if (column == 9) {
         sl_pg_array_time_us(array, numbers[column]);
@@ -306,11 +307,13 @@ static void on_done(struct sl_pg_link *link, struct sl_pg_result *const *results
     }
     clerk->is_failing = false;
     read_orders(clerk, results[0]);
+    read_elsewhere(clerk, results[1]);
     if (clerk->with_dead) {
-        read_dead(clerk, results[2]);
+        read_dead(clerk, results[3]);
     }
     clerk->knows = true;
     clerk->opts.on_orders(clerk->opts.arg, &clerk->orders);
+    clerk->opts.on_wrote(clerk->opts.arg);
 }
 
 static void read_orders(struct con_clerk *clerk, const struct sl_pg_result *result)
@@ -336,6 +339,15 @@ static void read_orders(struct con_clerk *clerk, const struct sl_pg_result *resu
                 sl_int("rows", (int64_t)clerk->orders.strange));
     }
     clerk->was_strange = clerk->orders.strange > 0;
+}
+
+static void read_elsewhere(struct con_clerk *clerk, const struct sl_pg_result *result)
+{
+    con_orders_elsewhere_begin(&clerk->orders);
+    for (size_t i = 0; i < sl_pg_rows(result); i++) {
+        con_orders_elsewhere_note(&clerk->orders, sl_pg_value(result, i, 0),
+                                  sl_pg_value(result, i, 1), number_of(sl_pg_value(result, i, 2)));
+    }
 }
 
 /* Subsystems without a row have no open letter. */

@@ -1,5 +1,5 @@
 /*
- * clerk - reads what operators have set (sluice_control) and writes what this process does (sluice_consumer), about every second.
+ * clerk - reads what operators have set (sluice_control) and which breakers are open elsewhere (sluice_consumer), and writes what this process does (sluice_consumer), about every second.
  *
  * On a link of its own, so that a long transaction of a worker keeps nobody waiting. While Postgres is away the last orders stand, and end when
  * their time is over. Every few seconds it also closes the dead letters whose replay the inbox proves done, and counts the open ones.
@@ -29,6 +29,8 @@ struct con_standing {
     int64_t failed;
     int64_t oldest_us; /* received; 0: nothing in hand */
     int64_t waiting;   /* -1: not known */
+    int64_t
+        apply_us; /* that a transaction takes lately, of the slowest worker; 0: there was none */
     struct sl_json_writer
         *breakers; /* of the caller: an array that is begun; those that are not closed go into it */
 };
@@ -46,6 +48,8 @@ struct con_clerk_opts {
     void (*look)(void *arg, size_t subsystem, struct con_standing *out_standing);
     /* About every second, whether something changed or not. */
     void (*on_orders)(void *arg, const struct con_orders *orders);
+    /* The process's row was committed: the database can be written. */
+    void (*on_wrote)(void *arg);
 };
 
 struct con_clerk *con_clerk_new(const struct con_clerk_opts *opts, struct sl_err *err) SL_MUST;
@@ -55,7 +59,5 @@ void con_clerk_free(struct con_clerk *clerk);
 void con_clerk_leave(struct con_clerk *clerk);
 /* They are out, or cannot be taken out. */
 bool con_clerk_has_left(const struct con_clerk *clerk);
-/* The orders have been read once, or cannot be read although the table's server answers. */
-bool con_clerk_knows(const struct con_clerk *clerk);
 
 #endif

@@ -4,8 +4,6 @@
 #include "shared/embed.h"
 #include "shared/nearest.h"
 
-#define MISTAKES_BYTES_MAX (64u * 1024u)
-
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct con_config, field, TYPE, __VA_ARGS__)
 static const struct sl_conf_key keys[] = {
 #include "consumer/config.def"
@@ -14,7 +12,6 @@ static const struct sl_conf_key keys[] = {
 
 extern const struct sl_embedded embedded_default_subsystems[];
 
-static void check_amqp(struct con_config *config, struct sl_buf *mistakes);
 static void check_database(struct con_config *config, struct sl_buf *mistakes);
 static void load_subsystems(struct con_config *config, const struct con_options *options,
                             const struct sl_conf_source *source, struct sl_buf *mistakes);
@@ -28,32 +25,30 @@ bool con_config_read(struct con_config *config, const struct con_options *option
                      char *const *environment, struct sl_err *err)
 {
     SL_DONE(sl_buf_done) struct sl_buf mistakes;
-    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
-    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
-    sl_conf_source_init(&source, environment, &mistakes);
-    sl_conf_read(keys, SL_COUNT(keys), &source, config, &mistakes);
-    check_amqp(config, &mistakes);
-    check_database(config, &mistakes);
-    load_subsystems(config, options, &source, &mistakes);
-    read_targets(config, &source, &mistakes);
-    check_sentry(config, &mistakes);
+    sl_buf_init(&mistakes, CON_CONFIG_MISTAKES_BYTES_MAX);
+    con_config_reread(config, options, environment, &mistakes);
     return sl_conf_verdict(&mistakes, err);
 }
 
-static void check_amqp(struct con_config *config, struct sl_buf *mistakes)
+void con_config_reread(struct con_config *config, const struct con_options *options,
+                       char *const *environment, struct sl_buf *mistakes)
 {
-    struct sl_err why = { 0 };
-    if (config->amqp_url == NULL) {
+    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+    sl_conf_source_init(&source, environment, mistakes);
+    sl_conf_read(keys, SL_COUNT(keys), &source, config, mistakes);
+    const struct sl_tls_papers papers = { .ca = config->amqp_ca,
+                                          .certificate = config->amqp_cert,
+                                          .key = config->amqp_key };
+    sl_amqp_papers_read(config->amqp_url, &papers, &config->amqp, mistakes);
+    check_database(config, mistakes);
+    load_subsystems(config, options, &source, mistakes);
+    read_targets(config, &source, mistakes);
+    check_sentry(config, mistakes);
+    sl_stripe_keys_choose(&config->stripe, config->stripe_key, config->stripe_restricted_key,
+                          mistakes);
+    if (config->db_breaker_probe > config->db_breaker_probe_max) {
         sl_buf_append_text(mistakes,
-                           "AMQP_URL: must be set, e.g. amqp://user:password@host:5672\n");
-    } else if (!sl_amqp_url_parse(config->amqp_url, &config->amqp, &why)) {
-        sl_buf_printf(mistakes, "AMQP_URL: %s\n", why.text);
-    } else {
-        sl_amqp_papers_set(&config->amqp,
-                           &(struct sl_tls_papers){ .ca = config->amqp_ca,
-                                                    .certificate = config->amqp_cert,
-                                                    .key = config->amqp_key },
-                           mistakes);
+                           "SLUICE_DB_BREAKER_PROBE: is above SLUICE_DB_BREAKER_PROBE_MAX\n");
     }
 }
 
@@ -139,19 +134,6 @@ static void choose(struct con_config *config, const char *name, struct sl_buf *m
     sl_buf_printf(mistakes, "argument \"%s\": there is no such subsystem%s%s%s\n", name,
                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
                   nearest == NULL ? "" : "?");
-}
-
-int con_config_log_level(char *const *environment)
-{
-    SL_DONE(sl_buf_done) struct sl_buf mistakes;
-    sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
-    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
-    sl_conf_source_init(&source, environment, &mistakes);
-    struct con_config fresh = { 0 };
-    sl_conf_read(keys, SL_COUNT(keys), &source, &fresh, &mistakes);
-    int level = mistakes.used_bytes == 0 ? fresh.log_level : -1;
-    sl_conf_done(keys, SL_COUNT(keys), &fresh);
-    return level;
 }
 
 void con_config_done(struct con_config *config)

@@ -2,7 +2,7 @@
  * config - what the consumer is told at start: arguments, keys of consumer/config.def, and the file of subsystems.
  *
  * Every mistake of all three is said at once, with its place.
- * Threads: read once; const afterwards.
+ * Threads: read at start and on SIGHUP, each time into a new one; const afterwards.
  */
 #ifndef CONSUMER_CONFIG_H
 #define CONSUMER_CONFIG_H
@@ -12,7 +12,10 @@
 #include "shared/amqp/amqp_url.h"
 #include "shared/config/conf.h"
 #include "shared/sentry/sentry_dsn.h"
+#include "shared/stripe/stripe_keys.h"
 #include "shared/subsystem/subsystems.h"
+
+#define CON_CONFIG_MISTAKES_BYTES_MAX (64u * 1024u)
 
 #define SL_CONF SL_CONF_FIELD
 struct con_config {
@@ -22,6 +25,7 @@ struct con_config {
     const struct sl_subsystem *chosen[SL_SUBSYSTEMS_MAX]; /* those to run; point into described */
     struct con_target targets[SL_SUBSYSTEMS_MAX];         /* of chosen, by index */
     size_t chosen_count;
+    struct sl_stripe_keys stripe; /* of Stripe's API; they borrow */
     bool has_sentry;
     struct sl_sentry_dsn sentry;
 };
@@ -30,8 +34,9 @@ struct con_config {
 /* environment: NAME=value, NULL-terminated. All mistakes go to stderr at once; SL_E_CONFIG. */
 bool con_config_read(struct con_config *config, const struct con_options *options,
                      char *const *environment, struct sl_err *err) SL_MUST;
-/* LOG_LEVEL as it is now (the file of SLUICE_CONFIG may have changed); -1 when it is not a level. */
-int con_config_log_level(char *const *environment);
+/* The same without a word: every mistake is a line in `mistakes`, and without one it is right. */
+void con_config_reread(struct con_config *config, const struct con_options *options,
+                       char *const *environment, struct sl_buf *mistakes);
 /* Wipes secrets. Accepts zeroed storage. */
 void con_config_done(struct con_config *config);
 /* Appends the table of keys for --help. */

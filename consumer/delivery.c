@@ -8,6 +8,7 @@
 
 static const struct sl_amqp_header *find(const struct sl_amqp_delivery *delivery,
                                          const char *header);
+static enum con_turn turn_of(const struct sl_amqp_delivery *delivery);
 static struct sl_span original_key(const struct sl_amqp_delivery *delivery);
 
 struct sl_span con_delivery_text(const struct sl_amqp_delivery *delivery, const char *header)
@@ -45,6 +46,7 @@ struct con_arrival con_delivery_arrival(const struct sl_amqp_delivery *delivery)
     int64_t attempt = con_delivery_number(delivery, "sluice-attempt");
     return (struct con_arrival){
         .tag = delivery->tag,
+        .turn = turn_of(delivery),
         .bytes = delivery->message.body,
         .routing_key = original_key(delivery),
         .message_id = delivery->message.message_id,
@@ -53,8 +55,18 @@ struct con_arrival con_delivery_arrival(const struct sl_amqp_delivery *delivery)
         .attempt = attempt == 0 ? 1 : attempt,
         .first_failed_ms = con_delivery_number(delivery, "sluice-first-failed-at"),
         .replay_run = con_delivery_text(delivery, "sluice-replay-run"),
+        .rehearsal = con_delivery_text(delivery, CON_REHEARSAL_HEADER),
         .traceparent = con_delivery_text(delivery, "traceparent"),
     };
+}
+
+/* A rehearsal is one wherever it comes from: it must never be applied. */
+static enum con_turn turn_of(const struct sl_amqp_delivery *delivery)
+{
+    if (con_delivery_text(delivery, CON_REHEARSAL_HEADER).data != NULL) {
+        return CON_TURN_REHEARSAL;
+    }
+    return sl_delay_is_replay_key(delivery->message.routing_key) ? CON_TURN_REPLAY : CON_TURN_LIVE;
 }
 
 /* What comes from a delay has the delay's key. */

@@ -10,6 +10,8 @@
 #include "consumer/batch.h"
 #include "shared/amqp/amqp_link.h"
 
+#define CON_REHEARSAL_HEADER "sluice-rehearsal" /* on a copy that is to be tried and not applied */
+
 struct sl_span con_delivery_text(const struct sl_amqp_delivery *delivery, const char *header);
 int64_t con_delivery_number(const struct sl_amqp_delivery *delivery, const char *header);
 

@@ -8,6 +8,8 @@
 #define TEXT_PROPERTY_BYTES_MAX 255u /* AMQP short strings */
 #define TRACE_BYTES_MAX         255u /* W3C Trace Context, traceparent: 55 */
 
+static void put_route(const struct con_delivery *delivery, const char *subsystem,
+                      struct sl_delay_route *out);
 static void put_headers(const struct con_delivery *delivery, struct con_headers *headers);
 
 struct con_departure *con_departure_new(const struct con_delivery *delivery,
@@ -78,7 +80,7 @@ void con_departure_message(const struct con_delivery *delivery, const char *subs
     *out = (struct con_departure_message){ 0 };
     put_headers(delivery, &out->headers);
     if (departure->wait_s > 0) {
-        sl_delay_route(departure->wait_s, subsystem, &out->route);
+        put_route(delivery, subsystem, &out->route);
     }
     struct sl_span message_id =
         delivery->message_id.data != NULL ? delivery->message_id : departure->event_id;
@@ -95,6 +97,16 @@ void con_departure_message(const struct con_delivery *delivery, const char *subs
         .header_count = out->headers.count,
         .body = delivery->bytes,
     };
+}
+
+/* What came from the queue of replays goes back there. */
+static void put_route(const struct con_delivery *delivery, const char *subsystem,
+                      struct sl_delay_route *out)
+{
+    char replays[SL_DELAY_TARGET_BYTES + 1];
+    snprintf(replays, sizeof replays, "%s." SL_DELAY_REPLAY, subsystem);
+    sl_delay_route(delivery->departure->wait_s,
+                   delivery->turn == CON_TURN_REPLAY ? replays : subsystem, out);
 }
 
 /* What the next reader needs most comes first. */

@@ -2,52 +2,47 @@
 
 #include <stdlib.h>
 
-#include "consumer/delivery.h"
-#include "consumer/departure.h"
-#include "consumer/lane.h"
 #include "consumer/onward.h"
-#include "consumer/ramp.h"
+#include "consumer/opening.h"
+#include "consumer/outcome.h"
+#include "consumer/receipt.h"
+#include "consumer/reception.h"
+#include "consumer/rehearsal.h"
 #include "consumer/runner.h"
-#include "consumer/settle.h"
 #include "shared/clock.h"
-
-enum outcome { APPLIED, STALE, IGNORED, DUPLICATE, OUTCOMES };
 
 struct con_desk {
     struct con_desk_opts opts;
-    struct con_onward *onward;
-    struct con_runner *runner;
-    struct con_lane *lane; /* of types that fail too much */
-    struct sl_timer *start_timer;
-    bool starts_now; /* start_timer is armed for the next turn of the loop */
-    struct con_ramp ramp;
-    bool is_committing; /* something of the running batch was committed */
-
-    size_t batch_now;     /* most events of a transaction, as operators have set it */
-    int64_t attempts_now; /* likewise: tries in all */
     struct con_batch batch;
-    struct con_delivery **running; /* in the runner */
-    size_t running_count;
-    struct con_delivery *
-        *orphans; /* running, but of a lost connection: ours to free, not to settle */
+    struct con_receipt receipt;
+    struct con_reception reception;
+    struct con_opening *opening;
+    struct con_runner *runner;
+    struct con_rehearsal *rehearsal;
+    struct con_outcome outcome;
+    struct con_onward *onward;
+    const struct con_order *order;
+    struct con_delivery **
+        orphans; /* in the open transaction, but of a lost connection: ours to free, not to settle */
     size_t orphan_count;
-    bool is_orphaned; /* the runner works on orphans */
+    bool is_orphaned;   /* the open transaction has orphans alone */
+    bool is_committing; /* something of it was committed */
     bool is_draining;
-
-    struct sl_series *outcomes[OUTCOMES];
-    struct sl_series *inflight;
-    struct sl_series *lag;
 };
 
 static bool make_parts(struct con_desk *desk, struct sl_err *err);
-static void find_series(struct con_desk *desk);
-static bool park_deadly(struct con_desk *desk);
-static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
-static void plan_start(struct con_desk *desk);
-static void on_start_timer(void *arg);
+static bool make_opening(struct con_desk *desk, struct sl_err *err);
+static bool make_runner(struct con_desk *desk, struct sl_err *err);
+static bool make_rehearsal(struct con_desk *desk, struct sl_err *err);
+static bool make_onward(struct con_desk *desk, struct sl_err *err);
+static void plan(struct con_desk *desk);
+static void on_diverted(void *arg);
+static void on_open(void *arg, enum con_turn turn, struct con_delivery *const *deliveries,
+                    size_t count);
+static void apply(struct con_desk *desk, struct con_delivery *const *deliveries, size_t count);
+static void rehearse(struct con_desk *desk, struct con_delivery *const *deliveries);
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event);
 static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event);
-static bool is_own_fault(struct con_fate fate);
 static bool on_mass_failure(void *arg, const struct con_event *event);
 static void on_gone(void *arg, const struct con_delivery *delivery);
 static void on_progress(void *arg);
@@ -55,9 +50,6 @@ static void on_paused(void *arg);
 static void on_resumed(void *arg);
 static void on_finished(void *arg);
 static void free_orphans(struct con_desk *desk);
-static void settle(struct con_desk *desk);
-static void send_ack(void *arg, uint64_t tag, bool multiple);
-static void give_back(void *arg, uint64_t tag);
 
 struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *err)
 {
@@ -67,10 +59,16 @@ struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *e
         return NULL;
     }
     desk->opts = *opts;
-    desk->attempts_now = opts->subsystem->attempts;
-    desk->batch_now = opts->subsystem->batch;
     con_batch_init(&desk->batch, opts->subsystem->batch);
-    find_series(desk);
+    desk->receipt =
+        (struct con_receipt){ .log = opts->log, .broker = opts->broker, .batch = &desk->batch };
+    con_receipt_init(&desk->receipt, opts->metrics, opts->subsystem->name);
+    desk->outcome = (struct con_outcome){ .subsystem = opts->subsystem,
+                                          .lane = opts->lane,
+                                          .alarm = opts->alarm,
+                                          .attempts = opts->attempts,
+                                          .attempts_max = opts->subsystem->attempts };
+    con_outcome_init(&desk->outcome, opts->metrics);
     if (!make_parts(desk, err)) {
         con_desk_free(desk);
         return NULL;
@@ -80,24 +78,39 @@ struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *e
 
 static bool make_parts(struct con_desk *desk, struct sl_err *err)
 {
-    const struct con_desk_opts *opts = &desk->opts;
-    desk->running = calloc(opts->subsystem->batch, sizeof(struct con_delivery *));
-    desk->orphans = calloc(opts->subsystem->batch, sizeof(struct con_delivery *));
-    desk->start_timer = sl_timer_new(opts->loop, on_start_timer, desk);
-    if (desk->running == NULL || desk->orphans == NULL || desk->start_timer == NULL) {
+    desk->orphans = calloc(desk->opts.subsystem->batch, sizeof(struct con_delivery *));
+    if (desk->orphans == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a worker");
     }
-    desk->lane = con_lane_new(
-        &(struct con_lane_opts){
-            .log = opts->log,
-            .metrics = opts->metrics,
-            .subsystem = opts->subsystem,
-            .alarm = opts->alarm,
+    return make_opening(desk, err) && make_runner(desk, err) && make_rehearsal(desk, err) &&
+           make_onward(desk, err);
+}
+
+static bool make_opening(struct con_desk *desk, struct sl_err *err)
+{
+    const struct con_desk_opts *opts = &desk->opts;
+    desk->opening = con_opening_new(
+        &(struct con_opening_opts){
+            .loop = opts->loop,
+            .batch = &desk->batch,
+            .batch_max = opts->subsystem->batch,
+            .pg = opts->pg,
+            .flight = opts->flight,
+            .fusebox = opts->fusebox,
+            .lane = opts->lane,
+            .is_rush = opts->is_rush,
+            .rush_arg = opts->rush_arg,
+            .arg = desk,
+            .on_diverted = on_diverted,
+            .on_open = on_open,
         },
         err);
-    if (desk->lane == NULL) {
-        return false;
-    }
+    return desk->opening != NULL;
+}
+
+static bool make_runner(struct con_desk *desk, struct sl_err *err)
+{
+    const struct con_desk_opts *opts = &desk->opts;
     desk->runner = con_runner_new(
         &(struct con_runner_opts){
             .loop = opts->loop,
@@ -107,6 +120,8 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .handler = opts->handler,
             .subsystem = opts->subsystem->name,
             .batch_max = opts->subsystem->batch,
+            .fusebox = opts->fusebox,
+            .halt = opts->halt,
             .arg = desk,
             .on_decided = on_decided,
             .on_failed = on_failed,
@@ -117,9 +132,28 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .on_finished = on_finished,
         },
         err);
-    if (desk->runner == NULL) {
-        return false;
-    }
+    return desk->runner != NULL;
+}
+
+static bool make_rehearsal(struct con_desk *desk, struct sl_err *err)
+{
+    const struct con_desk_opts *opts = &desk->opts;
+    desk->rehearsal = con_rehearsal_new(
+        &(struct con_rehearsal_opts){
+            .log = opts->log,
+            .pg = opts->pg,
+            .handler = opts->handler,
+            .subsystem = opts->subsystem,
+            .arg = desk,
+            .on_finished = on_finished,
+        },
+        err);
+    return desk->rehearsal != NULL;
+}
+
+static bool make_onward(struct con_desk *desk, struct sl_err *err)
+{
+    const struct con_desk_opts *opts = &desk->opts;
     desk->onward = con_onward_new(
         &(struct con_onward_opts){
             .loop = opts->loop,
@@ -135,20 +169,12 @@ static bool make_parts(struct con_desk *desk, struct sl_err *err)
             .on_gone = on_gone,
         },
         err);
+    desk->reception = (struct con_reception){ .subsystem = opts->subsystem,
+                                              .flight = opts->flight,
+                                              .batch = &desk->batch,
+                                              .receipt = &desk->receipt,
+                                              .onward = desk->onward };
     return desk->onward != NULL;
-}
-
-static void find_series(struct con_desk *desk)
-{
-    static const enum con_verdict verdicts[OUTCOMES] = { CON_APPLIED, CON_STALE, CON_IGNORED,
-                                                         CON_DUPLICATE };
-    const char *subsystem = desk->opts.subsystem->name;
-    for (size_t i = 0; i < OUTCOMES; i++) {
-        desk->outcomes[i] = sl_metrics_series(desk->opts.metrics, SL_M_DELIVERIES, subsystem,
-                                              con_verdict_name(verdicts[i]));
-    }
-    desk->inflight = sl_metrics_series(desk->opts.metrics, SL_M_CONSUMER_INFLIGHT, subsystem, NULL);
-    desk->lag = sl_metrics_series(desk->opts.metrics, SL_M_EVENT_LAG_SECONDS, subsystem, NULL);
 }
 
 void con_desk_free(struct con_desk *desk)
@@ -158,12 +184,11 @@ void con_desk_free(struct con_desk *desk)
     }
     con_onward_free(desk->onward);
     con_runner_free(desk->runner);
-    con_lane_free(desk->lane);
-    sl_timer_free(desk->start_timer);
+    con_rehearsal_free(desk->rehearsal);
+    con_opening_free(desk->opening);
     free_orphans(desk);
-    sl_series_add(desk->inflight, -(int64_t)desk->batch.held_count);
+    con_receipt_forgot(&desk->receipt, desk->batch.held_count);
     con_batch_done(&desk->batch);
-    free(desk->running);
     free(desk->orphans);
     free(desk);
 }
@@ -178,163 +203,86 @@ bool con_desk_is_well(const struct con_desk *desk)
     return con_onward_is_up(desk->onward) && !con_runner_is_holding(desk->runner);
 }
 
+bool con_desk_is_holding(const struct con_desk *desk)
+{
+    return con_runner_is_holding(desk->runner);
+}
+
 void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *delivery)
 {
-    struct con_arrival arrival = con_delivery_arrival(delivery);
-    if (desk->is_draining || !con_batch_hold(&desk->batch, &arrival, sl_clock_mono_us())) {
-        give_back(desk, arrival.tag);
+    if (desk->is_draining) {
+        con_reception_refuse(&desk->reception, delivery);
         return;
     }
-    sl_series_add(desk->inflight, 1);
-    sl_amqp_read_pause(desk->opts.broker, con_batch_is_full(&desk->batch));
-    if (!park_deadly(desk)) {
-        send_back_early(desk, delivery);
-    }
-    plan_start(desk);
+    con_reception_take(&desk->reception, delivery);
+    plan(desk);
 }
 
-/* It ended the process whenever it was looked into, so nobody looks. */
-static bool park_deadly(struct con_desk *desk)
+static void plan(struct con_desk *desk)
 {
-    const struct con_delivery *delivery = desk->batch.last;
-    uint64_t key = con_flight_key(delivery->message_id, delivery->bytes);
-    struct con_departure *departure =
-        con_flight_is_deadly(desk->opts.flight, key)
-            ? con_departure_deadly(delivery, sl_clock_wall_us() / 1000)
-            : NULL;
-    if (departure == NULL) {
-        return false;
+    if (!desk->is_draining) {
+        con_opening_plan(desk->opening);
     }
-    con_batch_divert(&desk->batch, desk->batch.last, departure);
+}
+
+static void on_diverted(void *arg)
+{
+    const struct con_desk *desk = arg;
     con_onward_send(desk->onward);
-    return true;
 }
 
-/* Without memory it is tried now: early is better than never. */
-static void send_back_early(struct con_desk *desk, const struct sl_amqp_delivery *delivery)
-{
-    int64_t delay_ms = sl_subsystem_delay_ms(desk->opts.subsystem, delivery->message.type);
-    int64_t wait_s = con_delivery_early_s(delivery, delay_ms, sl_clock_wall_us() / 1000);
-    struct con_departure *departure =
-        wait_s > 0 ? con_departure_early(desk->batch.last, wait_s) : NULL;
-    if (departure != NULL) {
-        con_batch_divert(&desk->batch, desk->batch.last, departure);
-        con_onward_send(desk->onward);
-    }
-}
-
-/* A transaction starts when the loop has read what there was to read, which is what a wait of 0 means. */
-static void plan_start(struct con_desk *desk)
-{
-    if (con_runner_is_busy(desk->runner) || desk->is_draining || !sl_pg_link_is_up(desk->opts.pg)) {
-        return;
-    }
-    int64_t wait_us = con_batch_wait_us(&desk->batch, sl_clock_mono_us());
-    if (wait_us < 0) {
-        return;
-    }
-    bool is_armed = sl_timer_is_armed(desk->start_timer);
-    if (is_armed && (wait_us > 0 || desk->starts_now)) {
-        return; /* it comes early enough */
-    }
-    desk->starts_now = wait_us == 0;
-    sl_timer_arm(desk->start_timer, (wait_us + 999) / 1000);
-}
-
-static void on_start_timer(void *arg)
+static void on_open(void *arg, enum con_turn turn, struct con_delivery *const *deliveries,
+                    size_t count)
 {
     struct con_desk *desk = arg;
-    if (con_runner_is_busy(desk->runner) || desk->batch.waiting_count == 0 ||
-        !sl_pg_link_is_up(desk->opts.pg)) {
-        return;
-    }
-    if (con_lane_divert(desk->lane, &desk->batch) > 0) {
-        con_onward_send(desk->onward);
-    }
-    int64_t now_us = sl_clock_mono_us();
-    size_t room = con_flight_is_isolating(desk->opts.flight)
-                      ? 1
-                      : con_ramp_room(&desk->ramp, desk->batch_now);
-    size_t taken = con_batch_take(&desk->batch, desk->running, room, now_us);
-    if (taken == 0) {
-        return; /* all of it is held */
-    }
-    con_flight_begin(desk->opts.flight, desk->running, taken);
-    desk->running_count = con_runner_start(desk->runner, desk->running, taken);
     desk->is_orphaned = false;
-    con_batch_give_back(&desk->batch, desk->running + desk->running_count,
-                        taken - desk->running_count, now_us);
+    if (turn == CON_TURN_REHEARSAL) {
+        rehearse(desk, deliveries);
+    } else {
+        apply(desk, deliveries, count);
+    }
+}
+
+static void apply(struct con_desk *desk, struct con_delivery *const *deliveries, size_t count)
+{
+    con_flight_begin(desk->opts.flight, deliveries, count);
+    size_t started = con_runner_start(desk->runner, deliveries, count);
+    con_batch_give_back(&desk->batch, deliveries + started, count - started, sl_clock_mono_us());
+}
+
+static void rehearse(struct con_desk *desk, struct con_delivery *const *deliveries)
+{
+    bool is_unseen = con_flight_is_deadly(desk->opts.flight, deliveries[0]);
+    con_flight_begin(desk->opts.flight, deliveries, is_unseen ? 0 : 1);
+    con_rehearsal_start(desk->rehearsal, deliveries[0], desk->order, is_unseen);
 }
 
 static void on_decided(void *arg, struct con_delivery *delivery, const struct con_event *event)
 {
     struct con_desk *desk = arg;
-    static const enum outcome outcomes[] = {
-        [CON_APPLIED] = APPLIED,
-        [CON_STALE] = STALE,
-        [CON_IGNORED] = IGNORED,
-        [CON_DUPLICATE] = DUPLICATE,
-    };
-    SL_ASSERT(event->verdict >= CON_APPLIED && event->verdict <= CON_DUPLICATE);
-    sl_series_add(desk->outcomes[outcomes[event->verdict]], 1);
     desk->is_committing = true;
-    if (event->verdict != CON_DUPLICATE) {
-        sl_series_observe_us(desk->lag, sl_clock_wall_us() - event->envelope.received_at_us);
-        con_lane_passed(desk->lane, event);
-    }
-    delivery->state = CON_DELIVERY_SETTLED;
+    con_outcome_decided(&desk->outcome, delivery, event);
 }
 
+/* Of a lost connection: it comes again on the next one. Without memory it stays undecided; on_finished puts it back among the waiting. */
 static void on_failed(void *arg, struct con_delivery *delivery, const struct con_event *event)
 {
     struct con_desk *desk = arg;
-    if (desk->is_orphaned) {
-        return; /* it comes again on the next connection */
+    if (!desk->is_orphaned) {
+        con_outcome_failed(&desk->outcome, delivery, event);
     }
-    bool is_read = event->envelope.id.data != NULL;
-    const struct con_try failed = { .code = event->why.code,
-                                    .sqlstate = event->code,
-                                    .has_event = is_read,
-                                    .attempt = delivery->attempt,
-                                    .retry_after_s = event->retry_after_s };
-    const struct con_fate_policy policy = {
-        .attempts = desk->attempts_now,
-        .backoff_ms = desk->opts.subsystem->backoff_ms,
-        .backoff_max_ms = desk->opts.subsystem->backoff_max_ms,
-    };
-    uint64_t random = 0;
-    bool is_random = sl_random_bytes(&random, sizeof random);
-    struct con_fate fate = con_fate_decide(&failed, &policy, is_random ? random : 0);
-    if (is_own_fault(fate)) {
-        delivery->departure = con_lane_failed(desk->lane, delivery, event);
-    }
-    if (delivery->departure == NULL) {
-        delivery->departure =
-            con_departure_new(delivery, is_read ? &event->envelope : NULL, &event->why, event->code,
-                              fate, sl_clock_wall_us() / 1000);
-    }
-    if (delivery->departure != NULL) {
-        delivery->state = CON_DELIVERY_LEAVING;
-    }
-    /* Without memory it stays undecided; on_finished puts it back among the waiting. */
-}
-
-/* Such failures, and no others, say something about the type. */
-static bool is_own_fault(struct con_fate fate)
-{
-    return strcmp(fate.error_class, "item") == 0 || strcmp(fate.error_class, "permanent") == 0;
 }
 
 static bool on_mass_failure(void *arg, const struct con_event *event)
 {
     struct con_desk *desk = arg;
-    return con_lane_trip(desk->lane, event);
+    return con_lane_trip(desk->opts.lane, event);
 }
 
 static void on_gone(void *arg, const struct con_delivery *delivery)
 {
     struct con_desk *desk = arg;
-    con_attempts_note(desk->opts.attempts, desk->opts.subsystem->name, delivery);
+    con_outcome_gone(&desk->outcome, delivery);
     on_progress(desk);
 }
 
@@ -343,16 +291,16 @@ static void on_progress(void *arg)
 {
     struct con_desk *desk = arg;
     if (!desk->is_orphaned) {
-        settle(desk);
+        con_receipt_settle(&desk->receipt);
         con_onward_send(desk->onward);
     }
 }
 
 static void on_paused(void *arg)
 {
-    struct con_desk *desk = arg;
+    const struct con_desk *desk = arg;
     if (sl_pg_link_is_up(desk->opts.pg)) {
-        con_ramp_end(&desk->ramp);
+        con_opening_ramp_end(desk->opening);
     }
     con_flight_pause(desk->opts.flight);
 }
@@ -367,21 +315,17 @@ static void on_finished(void *arg)
 {
     struct con_desk *desk = arg;
     con_flight_end(desk->opts.flight);
-    if (desk->is_committing) {
-        con_ramp_passed(&desk->ramp, desk->batch_now);
-        desk->is_committing = false;
-    }
-    int64_t now_us = sl_clock_mono_us();
-    settle(desk);
+    con_opening_ended(desk->opening, desk->is_committing);
+    desk->is_committing = false;
+    con_receipt_settle(&desk->receipt);
     free_orphans(desk);
+    int64_t now_us = sl_clock_mono_us();
     con_batch_give_back_all(&desk->batch, now_us);
-    desk->running_count = 0;
     con_batch_ended(&desk->batch, now_us);
     if (desk->is_draining) {
-        size_t released = con_settle_release(&desk->batch, give_back, desk);
-        sl_series_add(desk->inflight, -(int64_t)released);
+        con_receipt_release(&desk->receipt);
     }
-    plan_start(desk);
+    plan(desk);
 }
 
 static void free_orphans(struct con_desk *desk)
@@ -404,9 +348,9 @@ void con_desk_forget(struct con_desk *desk)
             "unacknowledged deliveries went with the connection and will come again",
             sl_str("subsystem", desk->opts.subsystem->name), sl_int("deliveries", (int64_t)held));
     desk->orphan_count += con_batch_forget(&desk->batch, desk->orphans + desk->orphan_count);
-    sl_timer_disarm(desk->start_timer);
-    sl_series_add(desk->inflight, -(int64_t)held);
-    if (con_runner_is_busy(desk->runner)) {
+    con_opening_cancel(desk->opening);
+    con_receipt_forgot(&desk->receipt, held);
+    if (con_opening_is_open(desk->opening)) {
         desk->is_orphaned = true;
         con_runner_stop(desk->runner);
     }
@@ -414,29 +358,31 @@ void con_desk_forget(struct con_desk *desk)
 
 void con_desk_pg_down(struct con_desk *desk)
 {
-    con_ramp_lost(&desk->ramp);
+    con_opening_ramp(desk->opening);
 }
 
 void con_desk_pg_up(struct con_desk *desk)
 {
     con_runner_pg_up(desk->runner);
-    plan_start(desk);
+    plan(desk);
+}
+
+void con_desk_wake(struct con_desk *desk)
+{
+    if (!con_opening_is_open(desk->opening)) {
+        con_opening_ramp(desk->opening);
+    }
+    con_runner_wake(desk->runner);
+    plan(desk);
 }
 
 void con_desk_obey(struct con_desk *desk, size_t batch, int64_t attempts,
                    const struct con_order *order)
 {
-    SL_ASSERT(batch > 0);
-    SL_ASSERT(batch <= desk->opts.subsystem->batch);
-    desk->batch_now = batch;
-    desk->attempts_now = attempts;
-    con_lane_obey(desk->lane, order);
+    desk->outcome.attempts_max = attempts;
+    desk->order = order;
+    con_opening_obey(desk->opening, batch);
     con_runner_obey(desk->runner, order);
-}
-
-void con_desk_show_breakers(const struct con_desk *desk, struct sl_json_writer *json)
-{
-    con_lane_show(desk->lane, json);
 }
 
 int64_t con_desk_oldest_us(const struct con_desk *desk)
@@ -445,7 +391,7 @@ int64_t con_desk_oldest_us(const struct con_desk *desk)
     struct sl_err why;
     for (const struct con_delivery *delivery = desk->batch.first; delivery != NULL;
          delivery = delivery->next) {
-        if (sl_envelope_decode(delivery->bytes, &event, &why)) {
+        if (delivery->turn == CON_TURN_LIVE && sl_envelope_decode(delivery->bytes, &event, &why)) {
             return event.received_at_us;
         }
     }
@@ -458,19 +404,23 @@ int64_t con_desk_oldest_arrival_ms(const struct con_desk *desk)
     return oldest_us < 0 ? -1 : oldest_us / 1000;
 }
 
+int64_t con_desk_apply_us(const struct con_desk *desk)
+{
+    return con_runner_apply_us(desk->runner);
+}
+
 void con_desk_resume(struct con_desk *desk)
 {
     desk->is_draining = false;
-    plan_start(desk);
+    plan(desk);
 }
 
 void con_desk_drain(struct con_desk *desk)
 {
     desk->is_draining = true;
-    sl_timer_disarm(desk->start_timer);
-    sl_amqp_read_pause(desk->opts.broker, false);
-    size_t released = con_settle_release(&desk->batch, give_back, desk);
-    sl_series_add(desk->inflight, -(int64_t)released);
+    con_opening_cancel(desk->opening);
+    con_receipt_read_on(&desk->receipt);
+    con_receipt_release(&desk->receipt);
     if (con_runner_is_busy(desk->runner)) {
         con_runner_stop(desk->runner);
     }
@@ -478,35 +428,5 @@ void con_desk_drain(struct con_desk *desk)
 
 bool con_desk_is_drained(const struct con_desk *desk)
 {
-    return !con_runner_is_busy(desk->runner) && desk->batch.held_count == 0;
-}
-
-/* Acknowledgements ------------------------------------------------------------------------------ */
-
-static void settle(struct con_desk *desk)
-{
-    size_t settled = con_settle(&desk->batch, send_ack, desk);
-    sl_series_add(desk->inflight, -(int64_t)settled);
-    sl_amqp_read_pause(desk->opts.broker, con_batch_is_full(&desk->batch));
-}
-
-/* What cannot be sent was for a connection that is ending: on_broker_down forgets it. */
-static void send_ack(void *arg, uint64_t tag, bool multiple)
-{
-    const struct con_desk *desk = arg;
-    struct sl_err why;
-    if (!sl_amqp_ack(desk->opts.broker, tag, multiple, &why)) {
-        sl_log_err(desk->opts.log, SL_DEBUG, "consumer.ack_lost",
-                   "it will be delivered again and found in the inbox", &why);
-    }
-}
-
-static void give_back(void *arg, uint64_t tag)
-{
-    const struct con_desk *desk = arg;
-    struct sl_err why;
-    if (!sl_amqp_nack(desk->opts.broker, tag, false, true, &why)) {
-        sl_log_err(desk->opts.log, SL_DEBUG, "consumer.ack_lost",
-                   "the broker gives it back when the connection closes", &why);
-    }
+    return !con_opening_is_open(desk->opening) && desk->batch.held_count == 0;
 }

@@ -37,6 +37,7 @@ struct con_flight {
 };
 
 static bool map(struct con_flight *flight, const char *path, struct sl_err *err);
+static uint64_t key_of(const struct con_delivery *delivery);
 static void suspect(struct file *file, uint64_t key, bool is_alone);
 static void clear(struct file *file, uint64_t key);
 
@@ -119,17 +120,6 @@ void con_flight_free(struct con_flight *flight)
     free(flight);
 }
 
-/* FNV-1a, 64 bits. */
-uint64_t con_flight_key(struct sl_span message_id, struct sl_span bytes)
-{
-    struct sl_span text = message_id.bytes > 0 ? message_id : bytes;
-    uint64_t hash = FNV_OFFSET;
-    for (size_t i = 0; i < text.bytes && i < KEY_BYTES; i++) {
-        hash = (hash ^ (unsigned char)text.data[i]) * FNV_PRIME;
-    }
-    return hash ^ bytes.bytes;
-}
-
 void con_flight_begin(struct con_flight *flight, struct con_delivery *const *deliveries,
                       size_t count)
 {
@@ -139,10 +129,21 @@ void con_flight_begin(struct con_flight *flight, struct con_delivery *const *del
     struct file *file = flight->file;
     size_t kept = count < KEYS_MAX ? count : KEYS_MAX;
     for (size_t i = 0; i < kept; i++) {
-        file->keys[i] = con_flight_key(deliveries[i]->message_id, deliveries[i]->bytes);
+        file->keys[i] = key_of(deliveries[i]);
     }
     __atomic_store_n(&file->count, kept, __ATOMIC_RELEASE);
     flight->isolate_left -= count < flight->isolate_left ? count : flight->isolate_left;
+}
+
+/* FNV-1a, 64 bits, with the size in it. */
+static uint64_t key_of(const struct con_delivery *delivery)
+{
+    struct sl_span text = delivery->message_id.bytes > 0 ? delivery->message_id : delivery->bytes;
+    uint64_t hash = FNV_OFFSET;
+    for (size_t i = 0; i < text.bytes && i < KEY_BYTES; i++) {
+        hash = (hash ^ (unsigned char)text.data[i]) * FNV_PRIME;
+    }
+    return hash ^ delivery->bytes.bytes;
 }
 
 void con_flight_pause(struct con_flight *flight)
@@ -193,9 +194,11 @@ bool con_flight_is_isolating(const struct con_flight *flight)
     return con_flight_suspects(flight) > 0 && flight->isolate_left > 0;
 }
 
-bool con_flight_is_deadly(const struct con_flight *flight, uint64_t key)
+bool con_flight_is_deadly(const struct con_flight *flight, const struct con_delivery *delivery)
 {
-    for (size_t i = 0; i < con_flight_suspects(flight); i++) {
+    size_t suspects = con_flight_suspects(flight);
+    uint64_t key = suspects > 0 ? key_of(delivery) : 0;
+    for (size_t i = 0; i < suspects; i++) {
         if (flight->file->suspects[i].key == key) {
             return flight->file->suspects[i].alone >= CON_FLIGHT_ALONE_MAX;
         }

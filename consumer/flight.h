@@ -24,9 +24,6 @@ struct con_flight *con_flight_open(const char *dir, const char *name, size_t iso
                                    struct sl_err *err) SL_MUST;
 void con_flight_free(struct con_flight *flight);
 
-/* By its message id, else by its bytes; nothing is decoded for it. */
-uint64_t con_flight_key(struct sl_span message_id, struct sl_span bytes);
-
 /* These are looked into from now on. */
 void con_flight_begin(struct con_flight *flight, struct con_delivery *const *deliveries,
                       size_t count);
@@ -40,7 +37,7 @@ void con_flight_end(struct con_flight *flight);
 size_t con_flight_suspects(const struct con_flight *flight);
 /* One event at a time. */
 bool con_flight_is_isolating(const struct con_flight *flight);
-/* It ends every process that looks at it. */
-bool con_flight_is_deadly(const struct con_flight *flight, uint64_t key);
+/* It ends every process that looks at it. Known by its message id, else by its bytes; nothing is decoded for it. */
+bool con_flight_is_deadly(const struct con_flight *flight, const struct con_delivery *delivery);
 
 #endif

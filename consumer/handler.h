@@ -33,6 +33,7 @@ struct con_handler_error {
     char sqlstate[SL_SQLSTATE_BYTES]; /* "" when the database did not refuse anything */
     char detail
         [512]; /* what the server says about the row, for the search; payload, so never logged */
+    char constraint[64]; /* that refused it; "" when there was none, or nobody said */
 };
 
 enum con_prepare {
@@ -75,6 +76,8 @@ struct con_handler_opts {
     struct sl_metrics *metrics;
     const struct sl_subsystem *subsystem;
     const struct con_target *target; /* of the subsystem */
+    bool asks_stripe;                /* somebody asks Stripe about what is written down for it */
+    bool stripe_livemode;            /* ... in this mode */
 };
 
 /* The one that the subsystem names. */

@@ -100,7 +100,8 @@ enum con_finding con_inquest_failed(struct con_inquest *inquest,
         .strikes = only == NULL ? 0 : only->strikes,
         .has_neighbour_passed = only != NULL && inquest->passes > only->first_strike,
     };
-    bool is_systemic = sl_err_fault(&error->err) == SL_FAULT_TRANSIENT;
+    bool is_systemic =
+        sl_err_fault(&error->err) == SL_FAULT_TRANSIENT && error->err.code != SL_E_PG_UNREADY;
     enum con_next next = con_retry_decide(&failure);
     if (next == CON_NEXT_AGAIN) {
         inquest->tries++;

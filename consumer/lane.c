@@ -14,10 +14,10 @@ struct con_lane {
     struct con_breakers *breakers;
     const struct con_order *order;
     struct sl_series *gauges[CON_BREAKER_STATES]; /* of open and half-open types */
-    size_t shown[CON_BREAKER_STATES];             /* in them; other workers add theirs */
 };
 
 static void force(struct con_lane *lane, struct sl_span type, enum con_force wanted);
+static void hear(struct con_lane *lane, const struct con_elsewhere *elsewhere);
 static bool may_be_tried(struct con_lane *lane, const struct con_delivery *delivery,
                          struct sl_span *out_type, int64_t now_ms);
 static struct con_departure *hold(const struct con_lane *lane, const struct con_delivery *delivery,
@@ -58,7 +58,7 @@ void con_lane_free(struct con_lane *lane)
         return;
     }
     for (enum con_breaker_state i = CON_BREAKER_OPEN; i < CON_BREAKER_STATES; i++) {
-        sl_series_add(lane->gauges[i], -(int64_t)lane->shown[i]);
+        sl_series_set(lane->gauges[i], 0);
     }
     con_breakers_free(lane->breakers);
     free(lane);
@@ -69,14 +69,17 @@ void con_lane_obey(struct con_lane *lane, const struct con_order *order)
     lane->order = order;
     int64_t wall_us = sl_clock_wall_us();
     for (size_t i = 0; i < CON_ORDER_BREAKERS_MAX; i++) {
-        const char *type = con_order_trips(order, i, wall_us);
-        if (type != NULL) {
-            force(lane, sl_span_of(type), CON_FORCE_OPEN);
+        const char *type = con_order_breaker(order, i, wall_us);
+        if (type != NULL) { /* known or not */
+            force(lane, sl_span_of(type), con_order_force(order, sl_span_of(type), wall_us));
         }
     }
     for (size_t i = 0; i < con_breakers_known(lane->breakers); i++) {
         struct sl_span type = con_breakers_view(lane->breakers, i).type;
         force(lane, type, con_order_force(order, type, wall_us));
+    }
+    for (size_t i = 0; i < CON_ELSEWHERE_MAX; i++) {
+        hear(lane, con_order_elsewhere(order, i));
     }
     show(lane);
 }
@@ -97,6 +100,19 @@ static void force(struct con_lane *lane, struct sl_span type, enum con_force wan
                 "an operator wants it so; this type is tried again, and what was held comes back",
                 sl_str("subsystem", lane->opts.subsystem->name), sl_text("event_type", type));
         return;
+    }
+}
+
+/* Its owner was told by the process that saw the failures. */
+static void hear(struct con_lane *lane, const struct con_elsewhere *elsewhere)
+{
+    if (elsewhere != NULL && con_breakers_heard(lane->breakers, sl_span_of(elsewhere->type),
+                                                elsewhere->since_ms, now()) == CON_BREAKER_OPENED) {
+        sl_warn(
+            lane->opts.log, "breaker.opened",
+            "it has opened in another consumer; this type waits in the broker, unspent, but for a probe now and then",
+            sl_str("runbook", CON_ALARM_PAGE), sl_str("subsystem", lane->opts.subsystem->name),
+            sl_str("event_type", elsewhere->type));
     }
 }
 
@@ -125,7 +141,7 @@ void con_lane_show(const struct con_lane *lane, struct sl_json_writer *json)
 }
 
 /* Without memory a delivery is tried: early is better than never. */
-size_t con_lane_divert(struct con_lane *lane, struct con_batch *batch)
+size_t con_lane_divert(struct con_lane *lane, struct con_batch *batch, enum con_turn turn)
 {
     if (!con_breakers_is_any_open(lane->breakers)) {
         return 0;
@@ -135,7 +151,7 @@ size_t con_lane_divert(struct con_lane *lane, struct con_batch *batch)
     for (struct con_delivery *delivery = batch->first; delivery != NULL;
          delivery = delivery->next) {
         struct sl_span type = { 0 };
-        if (delivery->state != CON_DELIVERY_WAITING ||
+        if (delivery->state != CON_DELIVERY_WAITING || delivery->turn != turn ||
             may_be_tried(lane, delivery, &type, now_ms)) {
             continue;
         }
@@ -209,15 +225,17 @@ bool con_lane_trip(struct con_lane *lane, const struct con_event *event)
         tell_opened(lane, event);
         show(lane);
     }
-    return con_breakers_state(lane->breakers, type) != CON_BREAKER_CLOSED;
+    return con_breakers_state(lane->breakers, type) != CON_BREAKER_CLOSED ||
+           con_breakers_is_held_closed(lane->breakers, type);
 }
 
 static void tell_opened(struct con_lane *lane, const struct con_event *event)
 {
-    sl_log_err(
-        lane->opts.log, SL_ERROR, "breaker.opened",
+    sl_error(
+        lane->opts.log, "breaker.opened",
         "so many events of this type fail that it is not tried for now; they wait in the broker, unspent, and the other types flow",
-        &event->why, sl_str("subsystem", lane->opts.subsystem->name),
+        sl_str("error_code", sl_code_name(event->why.code)), sl_str("error", event->why.text),
+        sl_str("runbook", CON_ALARM_PAGE), sl_str("subsystem", lane->opts.subsystem->name),
         sl_text("event_type", event->envelope.type), sl_str("code", event->code),
         sl_int("probe_ms", lane->opts.subsystem->breaker_probe_ms));
     con_alarm_tripped(lane->opts.alarm, lane->opts.subsystem, event->envelope.type, &event->why,
@@ -227,9 +245,7 @@ static void tell_opened(struct con_lane *lane, const struct con_event *event)
 static void show(struct con_lane *lane)
 {
     for (enum con_breaker_state i = CON_BREAKER_OPEN; i < CON_BREAKER_STATES; i++) {
-        size_t count = con_breakers_count(lane->breakers, i);
-        sl_series_add(lane->gauges[i], (int64_t)count - (int64_t)lane->shown[i]);
-        lane->shown[i] = count;
+        sl_series_set(lane->gauges[i], (int64_t)con_breakers_count(lane->breakers, i));
     }
 }
 

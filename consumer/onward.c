@@ -84,11 +84,6 @@ void con_onward_free(struct con_onward *onward)
     free(onward);
 }
 
-bool con_onward_has_tried(const struct con_onward *onward)
-{
-    return sl_amqp_link_has_tried(onward->link);
-}
-
 bool con_onward_is_up(const struct con_onward *onward)
 {
     return sl_amqp_link_state(onward->link) == SL_AMQP_UP;

@@ -37,8 +37,6 @@ struct con_onward *con_onward_new(const struct con_onward_opts *opts, struct sl_
 void con_onward_free(struct con_onward *onward);
 /* There may be new LEAVING deliveries in the batch. */
 void con_onward_send(struct con_onward *onward);
-/* The first attempt to reach the broker has ended. */
-bool con_onward_has_tried(const struct con_onward *onward);
 bool con_onward_is_up(const struct con_onward *onward);
 
 #endif

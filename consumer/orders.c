@@ -9,6 +9,7 @@
 #define EVENT_WORD   "park event "
 #define TYPE_WORD    "park type "
 #define BREAKER_WORD "breaker "
+#define DATABASE     "breaker (database)"
 
 static bool read_row(struct con_orders *orders, const struct con_order_row *row);
 static bool read_order(struct con_order *order, const struct con_order_row *row, bool is_own);
@@ -18,6 +19,8 @@ static bool is_park(struct sl_span name);
 static bool read_park(struct con_orders *orders, size_t subsystem, const struct con_order_row *row);
 static bool read_breaker(struct con_orders *orders, size_t subsystem,
                          const struct con_order_row *row);
+static bool read_database(struct con_orders *orders, const struct con_order_row *row);
+static bool read_force(struct sl_span value, enum con_force *out_force);
 static bool copy_text(char out[CON_ORDER_TEXT_BYTES], struct sl_span text);
 static bool is_meant(const struct con_park *park, const struct sl_envelope *event);
 static bool is_over(int64_t expires_us, int64_t wall_us);
@@ -41,6 +44,7 @@ void con_orders_read(struct con_orders *orders, const struct con_order_row *rows
     }
     orders->park_count = 0;
     orders->breaker_count = 0;
+    orders->database.force = CON_FORCE_NONE;
     orders->strange = 0;
     for (size_t r = 0; r < count; r++) {
         orders->strange += read_row(orders, &rows[r]) ? 0 : 1;
@@ -54,6 +58,9 @@ static bool read_row(struct con_orders *orders, const struct con_order_row *row)
     bool is_read = true;
     if (is_for_all && is_park(row->name)) {
         return read_park(orders, CON_PARK_ALL, row);
+    }
+    if (is_for_all && sl_span_is(row->name, DATABASE)) {
+        return read_database(orders, row);
     }
     for (size_t i = 0; i < orders->subsystem_count && is_read; i++) {
         if (is_for_all || sl_span_is(row->subsystem, orders->subsystems[i]->name)) {
@@ -135,21 +142,38 @@ static bool read_park(struct con_orders *orders, size_t subsystem, const struct 
 static bool read_breaker(struct con_orders *orders, size_t subsystem,
                          const struct con_order_row *row)
 {
-    bool is_open = sl_span_is(row->value, "\"open\"");
-    if (orders->breaker_count == CON_ORDER_BREAKERS_MAX ||
-        (!is_open && !sl_span_is(row->value, "\"closed\""))) {
+    enum con_force force = CON_FORCE_NONE;
+    if (orders->breaker_count == CON_ORDER_BREAKERS_MAX || !read_force(row->value, &force)) {
         return false;
     }
     struct con_breaker_order *breaker = &orders->breakers[orders->breaker_count];
     size_t word = sizeof BREAKER_WORD - 1;
     *breaker = (struct con_breaker_order){ .subsystem = subsystem,
-                                           .force = is_open ? CON_FORCE_OPEN : CON_FORCE_CLOSED,
+                                           .force = force,
                                            .expires_us = row->expires_us };
     if (row->name.bytes == word ||
         !copy_text(breaker->type, sl_span_make(row->name.data + word, row->name.bytes - word))) {
         return false;
     }
     orders->breaker_count++;
+    return true;
+}
+
+static bool read_force(struct sl_span value, enum con_force *out_force)
+{
+    bool is_open = sl_span_is(value, "\"open\"");
+    *out_force = is_open ? CON_FORCE_OPEN : CON_FORCE_CLOSED;
+    return is_open || sl_span_is(value, "\"closed\"");
+}
+
+static bool read_database(struct con_orders *orders, const struct con_order_row *row)
+{
+    enum con_force force = CON_FORCE_NONE;
+    if (!read_force(row->value, &force) || !copy_text(orders->database.reason, row->reason)) {
+        return false;
+    }
+    orders->database.force = force;
+    orders->database.expires_us = row->expires_us;
     return true;
 }
 
@@ -161,6 +185,27 @@ static bool copy_text(char out[CON_ORDER_TEXT_BYTES], struct sl_span text)
     snprintf(out, CON_ORDER_TEXT_BYTES, "%.*s", (int)text.bytes,
              text.data == NULL ? "" : text.data);
     return true;
+}
+
+void con_orders_elsewhere_begin(struct con_orders *orders)
+{
+    orders->elsewhere_count = 0;
+}
+
+void con_orders_elsewhere_note(struct con_orders *orders, struct sl_span subsystem,
+                               struct sl_span type, int64_t since_ms)
+{
+    for (size_t i = 0; i < orders->subsystem_count; i++) {
+        struct con_elsewhere *item = &orders->elsewhere[orders->elsewhere_count];
+        if (orders->elsewhere_count == CON_ELSEWHERE_MAX || since_ms <= 0 || type.bytes == 0) {
+            return;
+        }
+        if (sl_span_is(subsystem, orders->subsystems[i]->name) && copy_text(item->type, type)) {
+            item->subsystem = i;
+            item->since_ms = since_ms;
+            orders->elsewhere_count++;
+        }
+    }
 }
 
 const struct con_order *con_orders_of(const struct con_orders *orders, const char *subsystem)
@@ -192,6 +237,14 @@ const char *con_order_parks(const struct con_order *order, const struct sl_envel
     return NULL;
 }
 
+enum con_force con_orders_database(const struct con_orders *orders, int64_t wall_us,
+                                   const char **out_reason)
+{
+    bool holds = !is_over(orders->database.expires_us, wall_us);
+    *out_reason = orders->database.reason;
+    return holds ? orders->database.force : CON_FORCE_NONE;
+}
+
 enum con_force con_order_force(const struct con_order *order, struct sl_span type, int64_t wall_us)
 {
     const struct con_orders *orders = order->orders;
@@ -205,12 +258,19 @@ enum con_force con_order_force(const struct con_order *order, struct sl_span typ
     return CON_FORCE_NONE;
 }
 
-const char *con_order_trips(const struct con_order *order, size_t i, int64_t wall_us)
+const char *con_order_breaker(const struct con_order *order, size_t i, int64_t wall_us)
 {
     const struct con_breaker_order *breaker = &order->orders->breakers[i];
     bool holds = i < order->orders->breaker_count && breaker->subsystem == order->index &&
-                 breaker->force == CON_FORCE_OPEN && !is_over(breaker->expires_us, wall_us);
+                 !is_over(breaker->expires_us, wall_us);
     return holds ? breaker->type : NULL;
+}
+
+const struct con_elsewhere *con_order_elsewhere(const struct con_order *order, size_t i)
+{
+    const struct con_orders *orders = order->orders;
+    bool is_ours = i < orders->elsewhere_count && orders->elsewhere[i].subsystem == order->index;
+    return is_ours ? &orders->elsewhere[i] : NULL;
 }
 
 static bool is_meant(const struct con_park *park, const struct sl_envelope *event)

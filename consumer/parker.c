@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "consumer/delivery.h"
 #include "consumer/letter.h"
 #include "consumer/statements.h"
 #include "consumer/watch.h"
@@ -62,6 +63,7 @@ static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_
                        void *arg);
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
                         void *arg);
+static void drop_rehearsal(struct con_parker *parker, const struct sl_amqp_delivery *delivery);
 static void on_timer(void *arg);
 static void write_some(struct con_parker *parker);
 static size_t choose(const struct con_parker *parker);
@@ -257,6 +259,10 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
     struct con_parker *parker = arg;
     struct pile *pile = &parker->arriving;
     struct sl_err why;
+    if (con_delivery_text(delivery, CON_REHEARSAL_HEADER).data != NULL) {
+        drop_rehearsal(parker, delivery);
+        return;
+    }
     struct con_letter *letter =
         parker->is_draining ? NULL : con_letter_read(delivery, &pile->arena);
     if (letter == NULL) {
@@ -275,6 +281,16 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
     sl_amqp_read_pause(parker->broker, pile->arena.used_bytes >= HELD_BYTES_MAX);
     if (parker->writing_count == 0 && !sl_timer_is_armed(parker->timer)) {
         sl_timer_arm(parker->timer, 0);
+    }
+}
+
+/* Its letter is there already; whoever rehearses it has heard nothing. Alone, since letters before it may not be written yet. */
+static void drop_rehearsal(struct con_parker *parker, const struct sl_amqp_delivery *delivery)
+{
+    struct sl_err why;
+    if (!sl_amqp_ack(parker->broker, delivery->tag, false, &why)) {
+        sl_log_err(parker->opts.log, SL_DEBUG, "consumer.ack_lost",
+                   "the broker gives it back when the connection closes", &why);
     }
 }
 

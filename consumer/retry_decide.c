@@ -6,23 +6,6 @@
 
 static enum con_next systemic(const struct con_failure *failure);
 
-const char *con_next_name(enum con_next next)
-{
-    switch (next) {
-    case CON_NEXT_AGAIN:
-        return "again";
-    case CON_NEXT_BISECT:
-        return "bisect";
-    case CON_NEXT_PUT_OFF:
-        return "put_off";
-    case CON_NEXT_HOLD:
-        return "hold";
-    case CON_NEXT_HALT:
-        return "halt";
-    }
-    return "hold";
-}
-
 enum con_next con_retry_decide(const struct con_failure *failure)
 {
     if (strcmp(failure->sqlstate, SQLSTATE_QUERY_CANCELED) == 0) {
@@ -30,6 +13,9 @@ enum con_next con_retry_decide(const struct con_failure *failure)
     }
     if (failure->code == SL_E_PG_CONTENTION) {
         return failure->tries < CON_CONTENTION_TRIES_MAX ? CON_NEXT_AGAIN : systemic(failure);
+    }
+    if (failure->code == SL_E_PG_UNREADY) {
+        return CON_NEXT_HOLD;
     }
     if (failure->code == SL_E_MEMORY && failure->events > 1) {
         return CON_NEXT_BISECT; /* half of it may fit */

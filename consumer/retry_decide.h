@@ -6,6 +6,7 @@
  *   statement timeout   a slice of several events is cut in two (it may be too much work at once); one event alone as systemic
  *   systemic            hold: nothing is acknowledged, no attempt is spent; again when the database can take it. A lost connection and a
  *                       COMMIT of unknown outcome are this too: the inbox decides when the slice runs again
+ *   unready             hold: a schema that is not there concerns every event; whoever waits decides when it is a halt (consumer/halt.h)
  *   item, permanent     bisect: the guilty event alone is found, and fate says what becomes of it
  *   halt                hold as well, but loudly: our schema, our rights or our code are wrong, and a human must act
  * One event can look like a systemic fault (it alone takes too long, or too much memory). So a batch that was held before with the database in reach is
@@ -37,7 +38,6 @@ enum con_next {
     CON_NEXT_HOLD,    /* keep it and wait for the database */
     CON_NEXT_HALT,    /* keep it and call for an operator */
 };
-const char *con_next_name(enum con_next next);
 
 struct con_failure {
     enum sl_code code;

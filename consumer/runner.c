@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "consumer/inquest.h"
+#include "consumer/plight.h"
+#include "consumer/reading.h"
 #include "consumer/retry_decide.h"
 #include "shared/backoff.h"
 #include "shared/clock.h"
@@ -36,24 +38,22 @@ struct con_runner {
     struct con_inquest inquest;
     struct sl_backoff backoff;
     int64_t started_us; /* the transaction in hand */
+    int64_t apply_us;   /* that they take lately: an average that forgets */
 };
 
-static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced);
-static void read_message(struct con_event *event);
 static void on_timer(void *arg);
-static void park(struct con_runner *runner);
 static void prepare(struct con_runner *runner);
 static void on_prepared(void *arg, const struct con_handler_error *error);
 static void hand_out(struct con_runner *runner);
 static void hand_out_blamed(struct con_runner *runner);
 static void go_on(struct con_runner *runner);
 static bool is_going(const struct con_runner *runner);
-static bool has_held(const struct con_runner *runner);
 static void finish(struct con_runner *runner);
 static void end_batch(struct con_runner *runner);
 static void on_applied(void *arg, const struct con_handler_error *error);
 static void pass(struct con_runner *runner);
 static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error);
+static struct con_plight plight_of(const struct con_runner *runner, size_t events);
 static void wait_for_others(struct con_runner *runner, size_t events,
                             const struct con_handler_error *error);
 static void hold_all(struct con_runner *runner, const struct con_event *example);
@@ -123,6 +123,11 @@ bool con_runner_is_holding(const struct con_runner *runner)
     return runner->is_holding;
 }
 
+int64_t con_runner_apply_us(const struct con_runner *runner)
+{
+    return runner->apply_us;
+}
+
 size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *deliveries,
                         size_t count)
 {
@@ -134,7 +139,8 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     runner->deliveries = deliveries;
     size_t taken = count;
     size_t replaced = 0;
-    while (!read_batch(runner, taken, &replaced)) {
+    while (!con_reading_read(runner->opts.handler, &runner->arena, deliveries, runner->events,
+                             taken, &replaced)) {
         if (taken == 1) {
             runner->events[0].verdict = CON_DEAD;
             sl_fail(&runner->events[0].why, SL_E_LIMIT,
@@ -152,38 +158,17 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
     return taken;
 }
 
-/* False when there is no memory for so many. */
-static bool read_batch(struct con_runner *runner, size_t count, size_t *out_replaced)
-{
-    sl_arena_reset(&runner->arena);
-    for (size_t i = 0; i < count; i++) {
-        const struct con_delivery *delivery = runner->deliveries[i];
-        runner->events[i] = (struct con_event){ .tag = delivery->tag,
-                                                .bytes = delivery->bytes,
-                                                .attempt = delivery->attempt,
-                                                .is_replay = delivery->replay_run.bytes > 0,
-                                                .code = "" };
-        read_message(&runner->events[i]);
-    }
-    *out_replaced = 0;
-    const struct con_handler *handler = runner->opts.handler;
-    return handler->type->read(handler->self, &runner->arena, runner->events, count, out_replaced,
-                               NULL);
-}
-
-/* A message that is no envelope is DEAD. */
-static void read_message(struct con_event *event)
-{
-    if (!sl_envelope_decode(event->bytes, &event->envelope, &event->why)) {
-        event->envelope = (struct sl_envelope){ 0 };
-        event->verdict = CON_DEAD;
-    }
-}
-
 void con_runner_pg_up(struct con_runner *runner)
 {
     if (runner->is_busy && runner->is_holding) {
         runner->is_link_new = runner->is_held;
+        sl_timer_arm(runner->timer, 0);
+    }
+}
+
+void con_runner_wake(struct con_runner *runner)
+{
+    if (runner->is_busy && runner->is_held && sl_pg_link_is_up(runner->opts.pg)) {
         sl_timer_arm(runner->timer, 0);
     }
 }
@@ -207,10 +192,17 @@ void con_runner_obey(struct con_runner *runner, const struct con_order *order)
 static void on_timer(void *arg)
 {
     struct con_runner *runner = arg;
-    park(runner);
+    /* Whenever a batch starts or is tried again, so that an event that stops everybody can be taken out of the way. */
+    con_reading_park(runner->events, runner->count, runner->order, sl_clock_wall_us());
     hand_out(runner);
     if (is_to_regroup(runner)) {
         regroup(runner);
+        return;
+    }
+    int64_t wait_ms = 0;
+    if (!runner->is_stopping &&
+        !con_fusebox_admits(runner->opts.fusebox, runner->opts.pg, &wait_ms)) {
+        sl_timer_arm(runner->timer, wait_ms);
         return;
     }
     if (runner->is_held && !runner->is_stopping && runner->opts.on_resumed != NULL) {
@@ -221,24 +213,6 @@ static void on_timer(void *arg)
         prepare(runner);
     } else {
         go_on(runner);
-    }
-}
-
-/* Looked at whenever a batch starts or is tried again, so that an event that stops everybody can be taken out of the way. */
-static void park(struct con_runner *runner)
-{
-    int64_t wall_us = sl_clock_wall_us();
-    for (size_t i = 0; runner->order != NULL && i < runner->count; i++) {
-        struct con_event *event = &runner->events[i];
-        bool is_open = event->verdict == CON_PENDING || event->verdict == CON_IGNORED ||
-                       event->verdict == CON_HELD;
-        const char *reason =
-            is_open ? con_order_parks(runner->order, &event->envelope, wall_us) : NULL;
-        if (reason != NULL) {
-            event->verdict = CON_DEAD;
-            event->code = "";
-            sl_fail(&event->why, SL_E_EVENT_PARKED, "parked by an operator: %s", reason);
-        }
     }
 }
 
@@ -332,7 +306,7 @@ static void go_on(struct con_runner *runner)
     if (!runner->is_stopping) {
         hand_out_blamed(runner);
     }
-    if (!runner->is_stopping && has_held(runner)) {
+    if (!runner->is_stopping && con_reading_has_held(runner->events, runner->count)) {
         hold(runner, &runner->held);
         return;
     }
@@ -342,16 +316,6 @@ static void go_on(struct con_runner *runner)
 static bool is_going(const struct con_runner *runner)
 {
     return !runner->is_stopping || runner->is_prepared;
-}
-
-static bool has_held(const struct con_runner *runner)
-{
-    for (size_t i = 0; i < runner->count; i++) {
-        if (runner->events[i].verdict == CON_HELD) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void finish(struct con_runner *runner)
@@ -391,6 +355,7 @@ static void pass(struct con_runner *runner)
     struct con_slice slice = con_inquest_in_hand(&runner->inquest);
     int64_t took_us = sl_clock_mono_us() - runner->started_us;
     sl_series_observe_us(runner->apply_seconds, took_us);
+    runner->apply_us = runner->apply_us == 0 ? took_us : (runner->apply_us * 7 + took_us) / 8;
     sl_debug(runner->opts.log, "consumer.applied", "committed",
              sl_str("subsystem", runner->opts.subsystem), sl_int("events", (int64_t)slice.count),
              sl_int("duration_us", took_us));
@@ -402,6 +367,8 @@ static void pass(struct con_runner *runner)
         }
     }
     con_inquest_passed(&runner->inquest);
+    con_fusebox_passed(runner->opts.fusebox);
+    con_halt_end(runner->opts.halt);
     sl_backoff_reset(&runner->backoff);
     runner->is_holding = false;
     runner->opts.on_progress(runner->opts.arg);
@@ -411,15 +378,15 @@ static void pass(struct con_runner *runner)
 static bool meet_failure(struct con_runner *runner, const struct con_handler_error *error)
 {
     struct con_slice slice = con_inquest_in_hand(&runner->inquest);
+    const struct con_plight plight = plight_of(runner, slice.count);
     struct con_event *example = NULL;
     switch (con_inquest_failed(&runner->inquest, error, sl_pg_link_is_up(runner->opts.pg),
                                &runner->arena, &example)) {
     case CON_FINDING_LEAD:
         if (slice.count == runner->count && slice.count > 1) { /* said once a batch */
-            sl_log_err(runner->opts.log, SL_WARN, "consumer.bisect",
-                       "the batch failed because of what is in it, looking for the guilty event",
-                       &error->err, sl_str("subsystem", runner->opts.subsystem),
-                       sl_str("sqlstate", error->sqlstate), sl_int("events", (int64_t)slice.count));
+            con_plight_bisect(&plight, error);
+        } else {
+            con_plight_probe(&plight, error);
         }
         return true;
     case CON_FINDING_OTHERS:
@@ -442,29 +409,29 @@ static bool meet_failure(struct con_runner *runner, const struct con_handler_err
     return false;
 }
 
+static struct con_plight plight_of(const struct con_runner *runner, size_t events)
+{
+    return (struct con_plight){ .log = runner->opts.log,
+                                .subsystem = runner->opts.subsystem,
+                                .events = events };
+}
+
 static void wait_for_others(struct con_runner *runner, size_t events,
                             const struct con_handler_error *error)
 {
     uint64_t random = 0;
     bool is_random = sl_random_bytes(&random, sizeof random);
     int64_t wait_ms = con_retry_wait_ms(is_random ? random : runner->backoff.rng);
-    sl_log_err(runner->opts.log, SL_INFO, "consumer.retry",
-               "others were in the way, trying the batch again", &error->err,
-               sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
-               sl_int("events", (int64_t)events), sl_int("attempt", runner->inquest.tries),
-               sl_int("wait_ms", wait_ms));
+    const struct con_plight plight = plight_of(runner, events);
+    con_plight_retry(&plight, error, runner->inquest.tries, wait_ms);
     sl_timer_arm(runner->timer, wait_ms);
 }
 
 static void hold_all(struct con_runner *runner, const struct con_event *example)
 {
     size_t failed = con_inquest_forgive(&runner->inquest);
-    sl_log_err(
-        runner->opts.log, SL_ERROR, "consumer.mass_failure",
-        "so many events of this batch fail alike that the fault is not theirs; nothing is given up, trying the batch again",
-        &example->why, sl_str("subsystem", runner->opts.subsystem),
-        sl_str("sqlstate", example->code), sl_text("event_type", example->envelope.type),
-        sl_int("failed", (int64_t)failed), sl_int("events", (int64_t)runner->count));
+    const struct con_plight plight = plight_of(runner, runner->count);
+    con_plight_alike(&plight, example, failed);
     sl_series_add(
         sl_metrics_series(runner->opts.metrics, SL_M_MASS_FAILURES, runner->opts.subsystem, NULL),
         1);
@@ -474,28 +441,26 @@ static void hold_all(struct con_runner *runner, const struct con_event *example)
 /* While the link is down its coming up ends the wait (con_runner_pg_up), and the link's own line has said why. */
 static void hold(struct con_runner *runner, const struct con_handler_error *error)
 {
-    enum sl_fault fault = sl_err_fault(&error->err);
-    bool needs_human = fault == SL_FAULT_SETUP || fault == SL_FAULT_BUG;
     bool is_up = sl_pg_link_is_up(runner->opts.pg);
+    if (is_up || error->sqlstate[0] != '\0') { /* a lost link is counted by its owner */
+        con_fusebox_failed(runner->opts.fusebox, &error->err, error->sqlstate);
+    }
+    bool needs_human = con_halt_met(runner->opts.halt, &error->err, error->sqlstate);
     bool is_news = !runner->is_holding || is_up;
     int64_t wait_ms = wait_held(runner);
-    if (needs_human) {
-        sl_log_err(runner->opts.log, SL_ERROR, "consumer.halted",
-                   "an operator must act; nothing is lost, trying the batch again", &error->err,
-                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
-                   sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
-    } else if (is_news) {
-        sl_log_err(runner->opts.log, SL_WARN, "consumer.held",
-                   "the batch cannot be applied now, keeping it", &error->err,
-                   sl_str("subsystem", runner->opts.subsystem), sl_str("sqlstate", error->sqlstate),
-                   sl_int("events", (int64_t)runner->count), sl_int("wait_ms", wait_ms));
+    if (needs_human || is_news) {
+        const struct con_plight plight = plight_of(runner, runner->count);
+        con_plight_held(&plight, error, needs_human, wait_ms);
     }
 }
 
+/* Whoever has just failed lets the others be the next to try. */
 static int64_t wait_held(struct con_runner *runner)
 {
     bool is_up = sl_pg_link_is_up(runner->opts.pg);
-    int64_t wait_ms = is_up ? sl_backoff_next_ms(&runner->backoff) : 0;
+    int64_t wait_ms =
+        is_up ? sl_backoff_next_ms(&runner->backoff) + con_fusebox_wait_ms(runner->opts.fusebox)
+              : 0;
     if (is_up) {
         sl_timer_arm(runner->timer, wait_ms);
     } else {

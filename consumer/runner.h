@@ -13,6 +13,8 @@
 
 #include "consumer/apply.h"
 #include "consumer/batch.h"
+#include "consumer/fusebox.h"
+#include "consumer/halt.h"
 #include "consumer/orders.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -27,6 +29,8 @@ struct con_runner_opts {
     const struct con_handler *handler;
     const char *subsystem;
     size_t batch_max;
+    struct con_fusebox *fusebox; /* NULL: the database is not guarded */
+    struct con_halt *halt;       /* NULL: nobody is told, there is no grace */
 
     void *arg;
     /* Committed: the event is APPLIED, STALE, IGNORED or DUPLICATE. */
@@ -34,7 +38,7 @@ struct con_runner_opts {
     /* Failed by itself, as its why, code and retry_after_s say; without an id in its envelope the message could not be read. */
     void (*on_failed)(void *arg, struct con_delivery *delivery, const struct con_event *event);
     /*
-     * So many events of this one's type fail as it does that the fault is not theirs. True: the owner holds the type back, and the rest of the batch goes on. NULL, or
+     * So many events of this one's type fail as it does that the fault is not theirs. True: the owner holds the type back, or was told to try it all the same, and the rest of the batch goes on. NULL, or
      * false: the batch is held.
      */
     bool (*on_mass_failure)(void *arg, const struct con_event *event);
@@ -60,8 +64,12 @@ size_t con_runner_start(struct con_runner *runner, struct con_delivery *const *d
 bool con_runner_is_busy(const struct con_runner *runner);
 /* Keeps a batch that the database cannot take now. */
 bool con_runner_is_holding(const struct con_runner *runner);
+/* How long a transaction takes lately, in microseconds; 0: there was none. */
+int64_t con_runner_apply_us(const struct con_runner *runner);
 /* The Postgres link is up: what is held runs again. */
 void con_runner_pg_up(struct con_runner *runner);
+/* The database can be used again: what is held runs again. */
+void con_runner_wake(struct con_runner *runner);
 /* What operators have set: from the next turn on, events that are to be parked fail. Borrowed; NULL: nothing is set. */
 void con_runner_obey(struct con_runner *runner, const struct con_order *order);
 /* Ends after the transaction that runs, or at once when none does; on_finished comes later. */

@@ -18,5 +18,7 @@ struct con_statements {
 
 /* Adds the statement of that name; the name is borrowed. It is a bug of ours when there is no such file. */
 void con_statements_add(struct con_statements *statements, const char *name);
+/* The SQL of that name, for a statement that is not prepared; constant. Likewise a bug when there is none. */
+const char *con_statements_text(const char *name);
 
 #endif

@@ -6,6 +6,9 @@
 
 #include "consumer/apply.h"
 #include "consumer/desk.h"
+#include "consumer/halt.h"
+#include "consumer/intake.h"
+#include "consumer/parting.h"
 #include "consumer/patience.h"
 #include "consumer/watch.h"
 #include "shared/clock.h"
@@ -26,15 +29,16 @@ struct con_worker {
     struct con_desk *desk;
     struct con_flight *flight; /* NULL without a usable folder */
     struct sl_timer *grace;
+    struct con_halt halt;      /* of its transactions */
+    struct con_halt link_halt; /* of its connection */
     struct con_patience patience;
     struct sl_timer *patience_timer;
-    char tag[SL_SUBSYSTEM_NAME_BYTES + 24]; /* of the consumer; a new one for each time */
-    unsigned tags;
+    struct con_intake intake;
     bool is_told;   /* of what operators have set */
     bool is_paused; /* by them */
-    bool is_consuming;
-    bool is_queue_missing; /* when last tried; the next start is told with its first delivery */
+    bool is_tripped;
     bool is_draining;
+    struct con_parting parting; /* while it drains */
 };
 
 static void name_worker(struct con_worker *worker);
@@ -43,21 +47,22 @@ static bool open_pg(struct con_worker *worker, struct sl_err *err);
 static bool open_broker(struct con_worker *worker, struct sl_err *err);
 static void open_flight(struct con_worker *worker);
 static bool open_desk(struct con_worker *worker, struct sl_err *err);
+static void part(struct con_worker *worker);
+static bool can_finish(const struct con_worker *worker);
 static void pause_work(struct con_worker *worker);
 static void resume_work(struct con_worker *worker);
 static void on_grace(void *arg);
 static void on_patience(void *arg);
 static void rest(struct con_worker *worker);
 static void take_again(struct con_worker *worker);
-static void stop_consuming(struct con_worker *worker);
 static void consume(struct con_worker *worker);
-static void tell_started(struct con_worker *worker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
 static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                            void *arg);
 static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
                         void *arg);
+static void on_stopped(struct sl_amqp_link *link, void *arg);
 static void on_pg_up(struct sl_pg_link *link, void *arg);
 static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms,
                        void *arg);
@@ -73,6 +78,8 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
     name_worker(worker);
     con_watch_init(&worker->broker_watch, opts->log, opts->metrics, true, worker->name, "consume");
     con_watch_init(&worker->pg_watch, opts->log, opts->metrics, false, worker->name, "apply");
+    con_halt_init(&worker->halt, opts->metrics, opts->alarm, opts->subsystem, opts->grace_ms);
+    con_halt_init(&worker->link_halt, opts->metrics, opts->alarm, opts->subsystem, opts->grace_ms);
     worker->grace = sl_timer_new(opts->loop, on_grace, worker);
     worker->patience.timeout_ms = opts->consumer_timeout_ms;
     worker->patience_timer = sl_timer_new(opts->loop, on_patience, worker);
@@ -112,6 +119,8 @@ static bool open_handler(struct con_worker *worker, struct sl_err *err)
                                 .metrics = worker->opts.metrics,
                                 .subsystem = worker->opts.subsystem,
                                 .target = worker->opts.target,
+                                .asks_stripe = worker->opts.asks_stripe,
+                                .stripe_livemode = worker->opts.stripe_livemode,
                             },
                             err);
 }
@@ -149,8 +158,13 @@ static bool open_broker(struct con_worker *worker, struct sl_err *err)
             .on_down = on_broker_down,
             .on_papers = on_papers,
             .on_delivery = on_delivery,
+            .on_stopped = on_stopped,
         },
         err);
+    worker->intake = (struct con_intake){ .log = worker->opts.log,
+                                          .broker = worker->broker,
+                                          .subsystem = worker->opts.subsystem,
+                                          .owner = worker->name };
     return worker->broker != NULL;
 }
 
@@ -158,8 +172,9 @@ static void open_flight(struct con_worker *worker)
 {
     struct sl_err why;
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
-    worker->flight = con_flight_open(worker->opts.state_dir, worker->name,
-                                     ISOLATED_PREFETCHES * (size_t)subsystem->prefetch, &why);
+    worker->flight = con_flight_open(
+        worker->opts.state_dir, worker->name,
+        ISOLATED_PREFETCHES * ((size_t)subsystem->prefetch + subsystem->replay_prefetch), &why);
     if (worker->flight == NULL) {
         sl_log_err(worker->opts.log, SL_WARN, "consumer.unprotected",
                    "an event that ends the process will not be told from its neighbours", &why,
@@ -185,6 +200,11 @@ static bool open_desk(struct con_worker *worker, struct sl_err *err)
             .handler = &worker->handler,
             .attempts = worker->opts.attempts,
             .alarm = worker->opts.alarm,
+            .is_rush = worker->opts.is_rush,
+            .rush_arg = worker->opts.rush_arg,
+            .lane = worker->opts.lane,
+            .fusebox = worker->opts.fusebox,
+            .halt = &worker->halt,
             .flight = worker->flight,
             .owner = worker->name,
             .connection_name = worker->connection_name,
@@ -203,6 +223,8 @@ void con_worker_free(struct con_worker *worker)
     sl_amqp_link_free(worker->broker);
     sl_pg_link_free(worker->pg);
     con_desk_free(worker->desk);
+    con_halt_end(&worker->halt);
+    con_halt_end(&worker->link_halt);
     con_flight_free(worker->flight);
     con_handler_done(&worker->handler);
     sl_timer_free(worker->grace);
@@ -218,7 +240,7 @@ bool con_worker_has_tried(const struct con_worker *worker)
 bool con_worker_is_well(const struct con_worker *worker)
 {
     return sl_amqp_link_state(worker->broker) == SL_AMQP_UP && sl_pg_link_is_up(worker->pg) &&
-           con_desk_is_well(worker->desk) && !worker->patience.is_resting;
+           con_desk_is_well(worker->desk) && !worker->patience.is_resting && !worker->is_tripped;
 }
 
 size_t con_worker_held(const struct con_worker *worker)
@@ -226,29 +248,40 @@ size_t con_worker_held(const struct con_worker *worker)
     return con_desk_held(worker->desk);
 }
 
-void con_worker_drain(struct con_worker *worker)
+void con_worker_drain(struct con_worker *worker, int64_t drain_ms)
 {
     worker->is_draining = true;
     sl_timer_disarm(worker->grace);
     sl_timer_disarm(worker->patience_timer);
-    stop_consuming(worker);
-    con_desk_drain(worker->desk);
+    con_intake_end(&worker->intake);
+    con_parting_begin(&worker->parting, sl_amqp_link_version(worker->broker), drain_ms,
+                      sl_clock_mono_ms());
+    part(worker);
 }
 
-/* What was on its way still arrives. */
-static void stop_consuming(struct con_worker *worker)
+static void part(struct con_worker *worker)
 {
-    struct sl_err why;
-    if (worker->is_consuming && !sl_amqp_consume_stop(worker->broker, worker->tag, &why)) {
-        sl_log_err(worker->opts.log, SL_DEBUG, "consumer.ack_lost",
-                   "the connection is ending anyway", &why);
+    if (con_parting_is_over(&worker->parting, can_finish(worker), sl_clock_mono_ms())) {
+        con_desk_drain(worker->desk);
+    } else {
+        sl_timer_arm(worker->grace, CON_PARTING_LOOK_MS);
     }
-    worker->is_consuming = false;
 }
 
-bool con_worker_is_drained(const struct con_worker *worker)
+/* What fails on the way waits for the link that publishes, and only that: it is often the last one up. */
+static bool can_finish(const struct con_worker *worker)
 {
-    return con_desk_is_drained(worker->desk);
+    return sl_pg_link_is_up(worker->pg) && !con_desk_is_holding(worker->desk) &&
+           !worker->is_tripped;
+}
+
+bool con_worker_is_drained(struct con_worker *worker)
+{
+    if (!con_desk_is_drained(worker->desk)) {
+        con_intake_busy(&worker->intake);
+        return false;
+    }
+    return con_intake_is_still(&worker->intake);
 }
 
 void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *orders)
@@ -256,15 +289,23 @@ void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *
     con_desk_obey(worker->desk, orders->batch, orders->attempts, orders->order);
     bool was_told = worker->is_told;
     worker->is_told = true;
+    worker->intake.replays_seen_ms = orders->replays_seen_ms;
     if (worker->is_draining) {
         return;
+    }
+    bool was_tripped = worker->is_tripped;
+    worker->is_tripped = orders->is_tripped;
+    if (orders->is_tripped && !was_tripped) {
+        con_intake_end(&worker->intake);
     }
     if (orders->is_paused && !worker->is_paused) {
         pause_work(worker);
     } else if (!orders->is_paused && worker->is_paused) {
         resume_work(worker);
-    } else if (!was_told) {
+    } else if (!was_told || (was_tripped && !orders->is_tripped)) {
         consume(worker);
+    } else {
+        con_intake_begin_replays(&worker->intake, orders->replays_seen_ms);
     }
 }
 
@@ -275,14 +316,18 @@ static void pause_work(struct con_worker *worker)
             "an operator wants it so; what is in hand is finished or given back",
             sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name),
             sl_int("held", (int64_t)con_desk_held(worker->desk)));
-    stop_consuming(worker);
+    con_intake_end(&worker->intake);
     sl_timer_arm(worker->grace, CON_WORKER_GRACE_MS);
 }
 
 static void on_grace(void *arg)
 {
     struct con_worker *worker = arg;
-    con_desk_drain(worker->desk);
+    if (worker->is_draining) {
+        part(worker);
+    } else {
+        con_desk_drain(worker->desk);
+    }
 }
 
 static void resume_work(struct con_worker *worker)
@@ -321,7 +366,7 @@ static void rest(struct con_worker *worker)
             sl_str("subsystem", worker->opts.subsystem->name), sl_str("worker", worker->name),
             sl_int("held", (int64_t)con_desk_held(worker->desk)),
             sl_int("rest_ms", worker->patience.rests_until - sl_clock_mono_ms()));
-    stop_consuming(worker);
+    con_intake_end(&worker->intake);
     con_desk_drain(worker->desk);
 }
 
@@ -333,9 +378,14 @@ static void take_again(struct con_worker *worker)
     }
 }
 
+void con_worker_wake(struct con_worker *worker)
+{
+    con_desk_wake(worker->desk);
+}
+
 bool con_worker_is_consuming(const struct con_worker *worker)
 {
-    return worker->is_consuming;
+    return worker->intake.is_on;
 }
 
 bool con_worker_is_at_rest(const struct con_worker *worker)
@@ -343,46 +393,24 @@ bool con_worker_is_at_rest(const struct con_worker *worker)
     return worker->is_paused && con_desk_is_drained(worker->desk);
 }
 
-void con_worker_show_breakers(const struct con_worker *worker, struct sl_json_writer *json)
-{
-    con_desk_show_breakers(worker->desk, json);
-}
-
 int64_t con_worker_oldest_us(const struct con_worker *worker)
 {
     return con_desk_oldest_us(worker->desk);
 }
 
+int64_t con_worker_apply_us(const struct con_worker *worker)
+{
+    return con_desk_apply_us(worker->desk);
+}
+
 /* Once both sides are up, and from then on until the connection ends: see the header. */
 static void consume(struct con_worker *worker)
 {
-    enum sl_amqp_state state = sl_amqp_link_state(worker->broker);
-    bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
-    const struct sl_subsystem *subsystem = worker->opts.subsystem;
-    struct sl_err why;
-    if (worker->is_consuming || worker->is_draining || !worker->is_told || worker->is_paused ||
-        worker->patience.is_resting || !is_open || !sl_pg_link_is_up(worker->pg)) {
-        return;
+    bool may = worker->is_told && !worker->is_draining && !worker->is_paused &&
+               !worker->is_tripped && !worker->patience.is_resting;
+    if (may && sl_pg_link_is_up(worker->pg)) {
+        con_intake_begin(&worker->intake);
     }
-    snprintf(worker->tag, sizeof worker->tag, "%s.%u", subsystem->queue, worker->tags++);
-    if (!sl_amqp_consume_as(worker->broker, subsystem->queue, worker->tag, subsystem->prefetch,
-                            &why)) {
-        return;
-    }
-    worker->is_consuming = true;
-    if (!worker->is_queue_missing) {
-        tell_started(worker);
-    }
-}
-
-static void tell_started(struct con_worker *worker)
-{
-    const struct sl_subsystem *subsystem = worker->opts.subsystem;
-    worker->is_queue_missing = false;
-    sl_info(worker->opts.log, "consumer.started", "taking deliveries",
-            sl_str("subsystem", subsystem->name), sl_str("worker", worker->name),
-            sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
-            sl_int("batch", subsystem->batch));
 }
 
 static void on_broker_up(struct sl_amqp_link *link, void *arg)
@@ -399,8 +427,7 @@ static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, 
     (void)link;
     struct con_worker *worker = arg;
     con_watch_down(&worker->broker_watch, why, wait_ms);
-    worker->is_consuming = false;
-    worker->is_queue_missing = why->code == SL_E_AMQP_NOT_FOUND;
+    con_intake_lost(&worker->intake, why);
     con_desk_forget(worker->desk);
 }
 
@@ -416,10 +443,15 @@ static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery
 {
     (void)link;
     struct con_worker *worker = arg;
-    if (worker->is_queue_missing) {
-        tell_started(worker);
-    }
+    con_intake_delivered(&worker->intake);
     con_desk_take(worker->desk, delivery);
+}
+
+static void on_stopped(struct sl_amqp_link *link, void *arg)
+{
+    (void)link;
+    struct con_worker *worker = arg;
+    con_intake_stopped(&worker->intake, worker->is_draining);
 }
 
 static void on_pg_up(struct sl_pg_link *link, void *arg)
@@ -427,6 +459,8 @@ static void on_pg_up(struct sl_pg_link *link, void *arg)
     (void)link;
     struct con_worker *worker = arg;
     con_watch_up(&worker->pg_watch);
+    con_halt_end(&worker->link_halt);
+    con_fusebox_reached(worker->opts.fusebox);
     con_desk_pg_up(worker->desk);
     if (con_patience_end(&worker->patience)) {
         take_again(worker);
@@ -441,7 +475,17 @@ static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_
 {
     (void)link;
     struct con_worker *worker = arg;
+    bool was_halted = worker->link_halt.is_halted;
+    if (con_halt_met(&worker->link_halt, why, "") && !was_halted) {
+        sl_log_err(worker->opts.log, SL_ERROR, "consumer.halted",
+                   "an operator must act; nothing is lost, connecting again and again", why,
+                   sl_str("subsystem", worker->opts.subsystem->name),
+                   sl_str("worker", worker->name), sl_int("wait_ms", wait_ms));
+    }
     con_watch_down(&worker->pg_watch, why, wait_ms);
+    if (wait_ms > 0) { /* else there is another host to try first */
+        con_fusebox_failed(worker->opts.fusebox, why, "");
+    }
     if (worker->desk != NULL) {
         con_desk_pg_down(worker->desk);
     }

@@ -22,17 +22,19 @@ static bool take_listen(const char *listen, const char *name, char out_url[OPS_U
 
 bool ops_address_open(struct ops_address *address, struct sl_err *err)
 {
-    *address = (struct ops_address){ 0 };
     SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
-    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
     sl_buf_init(&mistakes, MISTAKES_BYTES_MAX);
-    sl_conf_source_init(&source, environ, &mistakes);
-    sl_conf_read(keys, SL_COUNT(keys), &source, &address->settings, &mistakes);
-    if (!sl_conf_verdict(&mistakes, err)) {
-        return false;
-    }
+    ops_address_read(address, &mistakes);
+    return sl_conf_verdict(&mistakes, err);
+}
+
+void ops_address_read(struct ops_address *address, struct sl_buf *mistakes)
+{
+    *address = (struct ops_address){ 0 };
+    SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
+    sl_conf_source_init(&source, environ, mistakes);
+    sl_conf_read(keys, SL_COUNT(keys), &source, &address->settings, mistakes);
     ops_stack_open(&address->stack);
-    return true;
 }
 
 void ops_address_done(struct ops_address *address)

@@ -32,6 +32,8 @@ struct ops_address {
 
 /* Reads environment and stack. Release with ops_address_done, also after a failure. */
 bool ops_address_open(struct ops_address *address, struct sl_err *err) SL_MUST;
+/* The same of what is right; the mistakes are appended. For who goes on in spite of them. */
+void ops_address_read(struct ops_address *address, struct sl_buf *mistakes);
 /* Accepts zeroed storage. */
 void ops_address_done(struct ops_address *address);
 

@@ -82,6 +82,11 @@ const struct sl_amqp_url *ops_broker_url(const struct ops_broker *broker)
     return &broker->url;
 }
 
+unsigned ops_broker_version(const struct ops_broker *broker)
+{
+    return sl_amqp_link_version(broker->link);
+}
+
 static bool connect_link(struct ops_broker *broker, struct sl_err *err)
 {
     sl_amqp_link_free(broker->link);

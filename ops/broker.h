@@ -32,6 +32,8 @@ enum ops_declared ops_broker_declare(struct ops_broker *broker,
                                      const struct sl_amqp_declare *declare,
                                      struct sl_amqp_declared *out_counts, struct sl_err *err);
 
+/* Of the broker that was met last, as sl_amqp_link_version. */
+unsigned ops_broker_version(const struct ops_broker *broker);
 /* The URL taken apart; borrowed. */
 const struct sl_amqp_url *ops_broker_url(const struct ops_broker *broker);
 

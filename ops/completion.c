@@ -3,18 +3,20 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "ops/command_table.h"
 #include "ops/commands.h"
+#include "ops/completion_names.h"
 #include "ops/flags.h"
 #include "ops/usage.h"
 #include "shared/scope.h"
 
 /*
- * Both bash and zsh: walks as far into the commands as the words before the cursor lead, then says what can follow: $found (words)
- * and $files. Called with the words between the program and the cursor.
+ * Both bash and zsh: walks as far into the commands as the words before the cursor lead, then says what can follow: $found (words),
+ * $files, and $names, which the program itself is asked for. Called with the words between the program and the cursor.
  */
 static const char walk_head[] = "_sluice_follow() {\n"
                                 "    local at='' next word before=''\n"
-                                "    found='' files=''\n"
+                                "    found='' files='' names=''\n"
                                 "    for word; do\n"
                                 "        before=$word\n"
                                 "        next=${at:+$at }$word\n"
@@ -28,22 +30,29 @@ static const char walk_end[] = "    esac\n"
                                "}\n";
 static const char bash_end[] =
     "_sluice() {\n"
-    "    local found files\n"
+    "    local found files names\n"
     "    _sluice_follow \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"\n"
+    "    if [ -n \"$names\" ]; then\n"
+    "        found=\"$found $(command \"${COMP_WORDS[0]}\" completion --names \"$names\" 2>/dev/null)\"\n"
+    "    fi\n"
     "    COMPREPLY=($(compgen -W \"$found\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
     "    if [ -n \"$files\" ]; then\n"
     "        COMPREPLY+=($(compgen -f -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
     "    fi\n"
     "}\n"
     "complete -o filenames -F _sluice sluice\n";
-static const char zsh_end[] = "_sluice() {\n"
-                              "    local found files\n"
-                              "    _sluice_follow \"${(@)words[2,CURRENT-1]}\"\n"
-                              "    compadd -- ${=found}\n"
-                              "    if [[ -n $files ]]; then _files; fi\n"
-                              "}\n"
-                              "if [[ $funcstack[1] = _sluice ]]; then _sluice; else compdef "
-                              "_sluice sluice; fi\n";
+static const char zsh_end[] =
+    "_sluice() {\n"
+    "    local found files names\n"
+    "    _sluice_follow \"${(@)words[2,CURRENT-1]}\"\n"
+    "    if [[ -n $names ]]; then\n"
+    "        found=\"$found $(command $words[1] completion --names $names 2>/dev/null)\"\n"
+    "    fi\n"
+    "    compadd -- ${=found}\n"
+    "    if [[ -n $files ]]; then _files; fi\n"
+    "}\n"
+    "if [[ $funcstack[1] = _sluice ]]; then _sluice; else compdef "
+    "_sluice sluice; fi\n";
 static const char fish_head[] =
     "function __sluice_at\n"
     "    set -l at\n"
@@ -64,6 +73,7 @@ static void write_values(const struct ops_command *command, FILE *out);
 static void write_follow(const struct ops_command *command, FILE *out);
 static void write_nouns(FILE *out);
 static void write_verbs(struct sl_span noun, FILE *out);
+static void put_verbs(struct sl_span noun, FILE *out);
 static void write_fish(FILE *out);
 static void write_fish_items(const struct ops_command *command, FILE *out);
 static bool next_noun(size_t *i, struct sl_span *out_noun);
@@ -75,8 +85,20 @@ static void put_quoted(const char *text, FILE *out);
 int ops_completion(int argc, char **argv)
 {
     struct sl_err err = { 0 };
+    const char *names = NULL; /* asked by the scripts alone, so in no help */
+    const struct ops_flag flags[] = {
+        { .name = "names", .kind = OPS_FLAG_TEXT, .out = (void *)&names },
+    };
     int first = 0;
-    if (!ops_flags_read(NULL, 0, argc, argv, 1, 1, &first, &err)) {
+    if (!ops_flags_read(flags, SL_COUNT(flags), argc, argv, 0, 1, &first, &err)) {
+        return ops_report("completion", &err);
+    }
+    if (names != NULL) {
+        ops_completion_names_print(names);
+        return EX_OK;
+    }
+    if (first == argc) {
+        (void)sl_fail(&err, SL_E_USAGE, "for which shell? bash, zsh or fish");
         return ops_report("completion", &err);
     }
     if (!ops_completion_write(argv[first], stdout)) {
@@ -148,10 +170,13 @@ static void write_values(const struct ops_command *command, FILE *out)
             continue;
         }
         fprintf(out, "    '%s %.*s') ", command->name, SL_SPAN_ARGS(item.text));
+        const char *names = ops_completion_names_of(command->name, &item);
         if (ops_usage_is_choice(item.value)) {
             fputs("found='", out);
             put_words(item.value, out);
             fputs("' ;;\n", out);
+        } else if (names != NULL) {
+            fprintf(out, "names=%s ;;\n", names);
         } else {
             fputs(means_file(item.value) ? "files=yes ;;\n" : ";;\n", out);
         }
@@ -163,15 +188,21 @@ static void write_follow(const struct ops_command *command, FILE *out)
     struct sl_span rest = sl_span_of(command->usage);
     struct ops_usage_item item = { 0 };
     bool has_file = false;
+    const char *names = NULL;
     fprintf(out, "        '%s') found='--help", command->name);
+    put_verbs(sl_span_of(command->name), out); /* of a command that is a noun too */
     while (ops_usage_next(&rest, &item)) {
         has_file = has_file || item.kind == OPS_USAGE_FILE;
+        if (item.kind == OPS_USAGE_OTHER && names == NULL) {
+            names = ops_completion_names_of(command->name, &item);
+        }
         if (item.kind == OPS_USAGE_FLAG || item.kind == OPS_USAGE_WORD) {
             putc(' ', out);
             put_words(item.text, out);
         }
     }
-    fprintf(out, "'%s ;;\n", has_file ? " files=yes" : "");
+    fprintf(out, "'%s%s%s ;;\n", has_file ? " files=yes" : "",
+            names == NULL ? "" : " names=", names == NULL ? "" : names);
 }
 
 static void write_nouns(FILE *out)
@@ -184,16 +215,21 @@ static void write_nouns(FILE *out)
 
 static void write_verbs(struct sl_span noun, FILE *out)
 {
-    const struct ops_command *command = NULL;
     fprintf(out, "        %.*s) found='--help", SL_SPAN_ARGS(noun));
+    put_verbs(noun, out);
+    fputs("' ;;\n", out);
+}
+
+static void put_verbs(struct sl_span noun, FILE *out)
+{
+    const struct ops_command *command = NULL;
     for (size_t i = 0; (command = ops_commands_at(i)) != NULL; i++) {
         struct sl_span verb = sl_span_of(command->name);
         struct sl_span first = { 0 };
-        if (sl_span_split(&verb, ' ', &first) && sl_span_eq(first, noun)) {
+        if (sl_span_split(&verb, ' ', &first) && sl_span_eq(first, noun) && verb.bytes > 0) {
             fprintf(out, " %.*s", SL_SPAN_ARGS(verb));
         }
     }
-    fputs("' ;;\n", out);
 }
 
 static void write_fish(FILE *out)
@@ -236,10 +272,15 @@ static void write_fish_items(const struct ops_command *command, FILE *out)
     struct sl_span rest = sl_span_of(command->usage);
     struct ops_usage_item item = { 0 };
     while (ops_usage_next(&rest, &item)) {
-        if (item.kind == OPS_USAGE_OTHER) {
+        const char *names = ops_completion_names_of(command->name, &item);
+        if (item.kind == OPS_USAGE_OTHER && names == NULL) {
             continue;
         }
         fprintf(out, "complete -c sluice -n \"__sluice_at '%s'\"", command->name);
+        if (item.kind == OPS_USAGE_OTHER) {
+            fprintf(out, " -a '(sluice completion --names %s 2>/dev/null)'\n", names);
+            continue;
+        }
         if (item.kind == OPS_USAGE_FILE) {
             fputs(" -F\n", out);
             continue;
@@ -258,6 +299,8 @@ static void write_fish_items(const struct ops_command *command, FILE *out)
             fputs(" -x -a '", out);
             put_words(item.value, out);
             putc('\'', out);
+        } else if (names != NULL) {
+            fprintf(out, " -x -a '(sluice completion --names %s 2>/dev/null)'", names);
         } else if (item.value.bytes > 0) {
             fputs(means_file(item.value) ? " -r -F" : " -x", out);
         }

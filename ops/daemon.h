@@ -11,6 +11,7 @@
 #include "shared/json/json.h"
 
 #define OPS_PUBLISHER             "sluice-publisher"
+#define OPS_CONSUMER              "sluice-consumer"
 #define OPS_DAEMON_TIMEOUT_MS     3000
 #define OPS_DAEMON_TIMEOUT_MS_MAX 60000
 
@@ -24,8 +25,7 @@
 #define OPS_DAEMON_USAGE                                                                               \
     "  --state-dir DIR   where the publisher keeps its socket; default: SLUICE_STATE_DIR, the local\n" \
     "                    stack, /var/lib/sluice\n"                                                     \
-    "  --timeout D       longest wait for its answer (3s)\n"                                           \
-    "  -o table|json     for people (default) or for programs\n"
+    "  --timeout D       longest wait for its answer (3s)\n"
 
 struct ops_daemon {
     struct sl_buf answer;       /* the daemon's line of JSON */

@@ -27,9 +27,11 @@ bool ops_fetch(const struct ops_fetch *fetch, int *out_status, struct sl_buf *ou
                                         .answer_bytes_max = out_body->bytes_max };
     SL_AUTO(sl_http_client_free) struct sl_http_client *client = sl_http_client_new(&opts, err);
     struct waiting waiting = { .loop = loop, .body = out_body };
-    struct sl_http_call call = {
-        .method = "GET", .url = fetch->url, .user = fetch->user, .password = fetch->password
-    };
+    struct sl_http_call call = { .method = "GET",
+                                 .url = fetch->url,
+                                 .fields = fetch->fields,
+                                 .user = fetch->user,
+                                 .password = fetch->password };
     if (client == NULL || !sl_http_client_call(client, &call, on_answer, &waiting, err) ||
         !sl_loop_run(loop, err)) {
         return false;

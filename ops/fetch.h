@@ -16,6 +16,7 @@ struct ops_fetch {
     const char *user; /* basic authentication; NULL: none */
     const char *password;
     int64_t timeout_ms;
+    const char *const *fields; /* "Name: value", NULL-terminated; NULL: none */
 };
 
 /* GET. True with any answer: its status and its body (as far as the buffer takes it; a longer one is SL_E_LIMIT). */

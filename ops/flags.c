@@ -8,11 +8,11 @@
 #include "shared/span.h"
 #include "shared/units.h"
 
-#define LETTERS_MAX       (2 * OPS_FLAGS_MAX + 2)
-#define LONG_BASE         256 /* getopt's value for row i: above every letter */
-#define COUNT_DIGITS_MAX  15u
-#define NAME_BYTES        64u
-#define MILLISECONDS_IN_S 1000
+#define LETTERS_MAX      (2 * OPS_FLAGS_MAX + 2)
+#define LONG_BASE        256 /* getopt's value for row i: above every letter */
+#define COUNT_DIGITS_MAX 15u
+#define NAME_BYTES       64u
+#define SPAN_TEXT_BYTES  32u
 
 struct names {
     const struct ops_flag *flags;
@@ -25,6 +25,7 @@ static const char *flag_name(const void *arg, size_t i);
 static bool store(const struct ops_flag *flag, const char *value, struct sl_err *err);
 static bool store_count(const struct ops_flag *flag, const char *value, struct sl_err *err);
 static bool store_duration(const struct ops_flag *flag, const char *value, struct sl_err *err);
+static void put_duration(int64_t ms, char out_text[SPAN_TEXT_BYTES]);
 static bool store_output(const struct ops_flag *flag, const char *value, struct sl_err *err);
 static bool takes_value(const struct ops_flag *flag);
 static bool refuse_letter(int letter, struct sl_err *err);
@@ -52,6 +53,7 @@ bool ops_flags_read(const struct ops_flag *flags, size_t count, int argc, char *
     if (!names_are_whole(flags, count, argc, argv, err)) {
         return false;
     }
+    const struct ops_flag *undo = NULL;
     optind = 0; /* glibc: start afresh */
     opterr = 0;
     for (int got = 0; (got = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
@@ -72,6 +74,7 @@ bool ops_flags_read(const struct ops_flag *flags, size_t count, int argc, char *
             }
         }
         SL_ASSERT(flag != NULL);
+        undo = flag->kind == OPS_FLAG_UNDO ? flag : undo;
         if (!store(flag, optarg, err)) {
             return false;
         }
@@ -83,6 +86,9 @@ bool ops_flags_read(const struct ops_flag *flags, size_t count, int argc, char *
     if (words > words_max) {
         return sl_fail(err, SL_E_USAGE, "'%.80s' is one argument too many",
                        argv[optind + words_max]);
+    }
+    if (undo != NULL) {
+        *(bool *)undo->out = false;
     }
     *out_first = optind;
     return true;
@@ -125,7 +131,7 @@ static const char *flag_name(const void *arg, size_t i)
 
 static bool takes_value(const struct ops_flag *flag)
 {
-    return flag->kind != OPS_FLAG_SWITCH &&
+    return flag->kind != OPS_FLAG_SWITCH && flag->kind != OPS_FLAG_UNDO &&
            !(flag->kind == OPS_FLAG_OUTPUT && strcmp(flag->name, "json") == 0);
 }
 
@@ -139,6 +145,8 @@ static bool store(const struct ops_flag *flag, const char *value, struct sl_err 
     switch (flag->kind) {
     case OPS_FLAG_SWITCH:
         *(bool *)flag->out = true;
+        return true;
+    case OPS_FLAG_UNDO: /* when all are read */
         return true;
     case OPS_FLAG_TEXT:
         if (*value == '\0') {
@@ -177,12 +185,29 @@ static bool store_duration(const struct ops_flag *flag, const char *value, struc
                        flag->name, value);
     }
     if (ms < flag->min || ms > flag->max) {
-        return sl_fail(err, SL_E_USAGE, "--%s must be between %llds and %llds, not %.40s",
-                       flag->name, (long long)(flag->min / MILLISECONDS_IN_S),
-                       (long long)(flag->max / MILLISECONDS_IN_S), value);
+        char least[SPAN_TEXT_BYTES];
+        char most[SPAN_TEXT_BYTES];
+        put_duration(flag->min, least);
+        put_duration(flag->max, most);
+        return sl_fail(err, SL_E_USAGE, "--%s must be between %s and %s, not %.40s", flag->name,
+                       least, most, value);
     }
     *(int64_t *)flag->out = ms;
     return true;
+}
+
+/* In the largest unit that says it whole, as a person would type it. */
+static void put_duration(int64_t ms, char out_text[SPAN_TEXT_BYTES])
+{
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" } };
+    size_t i = ms == 0 ? 3 : 0;
+    while (ms % units[i].ms != 0) {
+        i++;
+    }
+    snprintf(out_text, SPAN_TEXT_BYTES, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
 }
 
 static bool store_output(const struct ops_flag *flag, const char *value, struct sl_err *err)
@@ -198,6 +223,11 @@ static bool store_output(const struct ops_flag *flag, const char *value, struct 
             *(enum ops_output *)flag->out = (enum ops_output)i;
             return true;
         }
+    }
+    const char *nearest = sl_nearest(sl_span_of(asked), names, known);
+    if (nearest != NULL) {
+        return sl_fail(err, SL_E_USAGE, "--output is not '%.40s'; did you mean %s?", value,
+                       nearest);
     }
     return sl_fail(err, SL_E_USAGE,
                    known == SL_COUNT(names) ? "--output is table, json, ndjson or csv, not '%.40s'"

@@ -18,6 +18,7 @@ enum ops_flag_kind {
     OPS_FLAG_TEXT,     /* const char *, borrowed from argv, not empty */
     OPS_FLAG_COUNT,    /* int64_t, a decimal number in [min, max] */
     OPS_FLAG_DURATION, /* int64_t milliseconds, written with a unit, in [min, max] */
+    OPS_FLAG_UNDO,     /* bool: false when given, wherever it stands: -n beside -y */
     OPS_FLAG_OUTPUT, /* enum ops_output: table | json, and with max OPS_OUTPUT_CSV also ndjson | csv */
 };
 
@@ -50,7 +51,28 @@ struct ops_flag {
         .name = "json", .kind = OPS_FLAG_OUTPUT, .out = &(output)                                  \
     }
 
-#define OPS_FLAGS_MAX 24u
+/* What a command that changes something only when it is told to has: -y/--yes, and -n/--dry-run, which wins. `meant` is a bool. */
+#define OPS_FLAGS_MEANT(meant)                                                                     \
+    { .name = "yes", .letter = 'y', .kind = OPS_FLAG_SWITCH, .out = &(meant) },                    \
+    {                                                                                              \
+        .name = "dry-run", .letter = 'n', .kind = OPS_FLAG_UNDO, .out = &(meant)                   \
+    }
+
+/* The same for a command that acts at once. `dry` is a bool, true when given. */
+#define OPS_FLAG_DRY_RUN(dry)                                                                      \
+    {                                                                                              \
+        .name = "dry-run", .letter = 'n', .kind = OPS_FLAG_SWITCH, .out = &(dry)                   \
+    }
+
+/* Their lines in a usage text. */
+#define OPS_USAGE_YES                                                                              \
+    "  --yes             do it; without it the plan is shown and nothing happens\n"                \
+    "  --dry-run         the plan only, also beside --yes\n"
+#define OPS_USAGE_DRY_RUN "  --dry-run         only say what would be done\n"
+#define OPS_USAGE_OUTPUT  "  -o table|json     for people (default) or for programs\n"
+#define OPS_USAGE_ROWS    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
+
+#define OPS_FLAGS_MAX 32u
 
 /*
  * Reads argv[1…]. The arguments that are no flags are moved to the end of argv; *out_first is the index of the first of them

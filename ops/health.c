@@ -36,8 +36,9 @@ struct seen {
 };
 
 static const struct ops_column columns[] = {
-    { "PROGRAM", false }, { "ADDRESS", false }, { "HEALTH", false },
-    { "READY", false },   { "VERSION", false }, { "NOTE", false },
+    { .title = "PROGRAM" }, { .title = "ADDRESS" },
+    { .title = "HEALTH" },  { .title = "READY", .is_yes_no = true },
+    { .title = "VERSION" }, { .title = "NOTE" },
 };
 
 static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *err);
@@ -57,7 +58,7 @@ int ops_health(int argc, char **argv)
     bool is_well = false;
     if (!read_wish(argc, argv, &wish, &err) || !check(&wish, &is_well, &err)) {
         (void)ops_report("health", &err);
-        return EXIT_FAILURE;
+        return EXIT_FAILURE; /* whoever asks for health knows 0 and 1 */
     }
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -72,7 +73,7 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
           .out = &wish->timeout_ms,
           .min = 100,
           .max = TIMEOUT_MAX_MS },
-        OPS_FLAGS_OUTPUT(wish->output),
+        OPS_FLAGS_ROWS(wish->output),
     };
     int first = 0;
     if (!ops_flags_read(flags, SL_COUNT(flags), argc, argv, 0, 1, &first, err)) {
@@ -145,6 +146,8 @@ static void look(const struct wish *wish, struct seen *seen)
     snprintf(seen->ready, CELL_BYTES, "%s", seen->is_ready ? "yes" : "no");
     if (!seen->is_ready) {
         read_reason(sl_buf_span(&body), seen);
+    } else if (strcmp(seen->health, "degraded") == 0 && seen->note[0] == '\0') {
+        snprintf(seen->note, CELL_BYTES, "takes work, but something is away: sluice doctor");
     }
 }
 

@@ -16,7 +16,7 @@ bool ops_input_read(const char *path, struct sl_buf *out, struct sl_err *err)
     SL_DONE(close_fd) int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     int fd = is_stdin ? STDIN_FILENO : opened;
     if (fd < 0) {
-        return sl_fail(err, SL_E_IO, "cannot open %.200s: %s", name, strerror(errno));
+        return sl_fail(err, SL_E_ABSENT, "cannot open %.200s: %s", name, strerror(errno));
     }
     for (;;) {
         char chunk[CHUNK_BYTES];

@@ -17,7 +17,5 @@
 int ops_manual(int argc, char **argv);
 
 void ops_manual_write(FILE *out);
-/* name: "publisher" or "consumer". False: another, and nothing was written. */
-bool ops_manual_write_daemon(const char *name, FILE *out) SL_MUST;
 
 #endif

@@ -14,6 +14,11 @@
 
 #define OPS_PG_ROWS_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
+/* The jsonb of a row as every program of ours writes it: its times end in Z. The session's time zone is UTC. */
+#define OPS_PG_ROW_JSON(row)                                                                       \
+    "regexp_replace((" row                                                                         \
+    ")::text, '(\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?)\\+00:00\"', '\\1Z\"', 'g')::jsonb"
+
 struct ops_pg_session;
 
 struct ops_pg_session_opts {

@@ -3,6 +3,12 @@
 bool ops_pg_table_print(const struct ops_pg_rows *rows, const struct ops_column *columns,
                         size_t count, enum ops_output output, struct sl_err *err)
 {
+    return ops_pg_table_print_to(rows, columns, count, output, stdout, err);
+}
+
+bool ops_pg_table_print_to(const struct ops_pg_rows *rows, const struct ops_column *columns,
+                           size_t count, enum ops_output output, FILE *stream, struct sl_err *err)
+{
     SL_ASSERT(rows->row_count == 0 || rows->column_count == count);
     SL_ASSERT(count <= OPS_TABLE_COLUMNS_MAX);
     SL_DONE(ops_table_done) struct ops_table table = { 0 };
@@ -14,5 +20,5 @@ bool ops_pg_table_print(const struct ops_pg_rows *rows, const struct ops_column 
         }
         ops_table_add(&table, cells);
     }
-    return ops_table_print(&table, output, stdout, err);
+    return ops_table_print(&table, output, stream, err);
 }

@@ -6,6 +6,8 @@
 
 #include "ops/input.h"
 
+#include "shared/signature/sources_read.h"
+
 #define MISTAKES_BYTES_MAX 8192u
 #define NAMES_BYTES        (SL_SOURCES_MAX * (SL_SOURCE_NAME_BYTES + 2u))
 

@@ -19,6 +19,7 @@ static bool print_json(const struct ops_table *table, enum ops_output output, FI
                        struct sl_err *err);
 static void put_row(struct sl_json_writer *json, const struct ops_table *table,
                     const struct ops_row *row);
+static void put_yes_no(struct sl_json_writer *json, const char *key, struct sl_span cell);
 static void name_key(const char *title, char out_key[TITLE_BYTES]);
 static void print_csv(const struct ops_table *table, FILE *stream);
 static void print_csv_cell(struct sl_span cell, FILE *stream);
@@ -121,11 +122,15 @@ static void print_row(const struct ops_table *table, const struct sl_span *cells
                       const size_t *widths, FILE *stream)
 {
     size_t count = table->column_count;
-    while (count > 0 && cells[count - 1].bytes == 0) {
+    while (count > 0 &&
+           (cells[count - 1].bytes == 0 || table->columns[count - 1].is_for_programs)) {
         count--;
     }
     for (size_t i = 0; i < count; i++) {
         int pad = (int)(widths[i] - cells[i].bytes);
+        if (table->columns[i].is_for_programs) {
+            continue;
+        }
         bool is_number = table->columns[i].is_number;
         if (is_number) {
             fprintf(stream, "%*s", pad, "");
@@ -175,7 +180,9 @@ static void put_row(struct sl_json_writer *json, const struct ops_table *table,
     for (size_t i = 0; i < table->column_count; i++) {
         char key[TITLE_BYTES];
         name_key(table->columns[i].title, key);
-        if (!table->columns[i].is_number) {
+        if (table->columns[i].is_yes_no) {
+            put_yes_no(json, key, row->cells[i]);
+        } else if (!table->columns[i].is_number) {
             sl_json_put_text(json, key, row->cells[i]);
         } else if (row->cells[i].bytes == 0) {
             sl_json_put_null(json, key);
@@ -184,6 +191,15 @@ static void put_row(struct sl_json_writer *json, const struct ops_table *table,
         }
     }
     sl_json_object_end(json);
+}
+
+static void put_yes_no(struct sl_json_writer *json, const char *key, struct sl_span cell)
+{
+    if (sl_span_is(cell, "yes") || sl_span_is(cell, "no")) {
+        sl_json_put_bool(json, key, sl_span_is(cell, "yes"));
+    } else {
+        sl_json_put_null(json, key);
+    }
 }
 
 static void name_key(const char *title, char out_key[TITLE_BYTES])

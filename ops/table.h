@@ -14,11 +14,13 @@
 #include "ops/flags.h"
 #include "shared/arena.h"
 
-#define OPS_TABLE_COLUMNS_MAX 12u
+#define OPS_TABLE_COLUMNS_MAX 20u
 
 struct ops_column {
-    const char *title; /* as printed; the JSON key is its lower case with '_' for ' ' */
-    bool is_number;    /* right-aligned; a bare number in JSON, null when empty */
+    const char *title;    /* as printed; the JSON key is its lower case with '_' for ' ' */
+    bool is_number;       /* right-aligned; a bare number in JSON, null when empty */
+    bool is_yes_no;       /* true or false in JSON, null when neither */
+    bool is_for_programs; /* left out for people */
 };
 
 struct ops_table {

@@ -5,6 +5,7 @@
 
 #include "shared/amqp/amqp_papers.h"
 #include "shared/listen.h"
+#include "shared/signature/sources_read.h"
 
 #define SL_CONF(field, TYPE, ...) SL_CONF_ROW(struct pub_config, field, TYPE, __VA_ARGS__)
 static const struct sl_conf_key keys[] = {
@@ -13,7 +14,6 @@ static const struct sl_conf_key keys[] = {
 #undef SL_CONF
 
 static void check_doors(const struct pub_config *config, struct sl_buf *mistakes);
-static void check_amqp(struct pub_config *config, struct sl_buf *mistakes);
 static void load_sources(struct pub_config *config, const struct sl_conf_source *source,
                          struct sl_buf *mistakes);
 static char *read_secrets(const struct pub_config *config, const struct sl_conf_source *source,
@@ -39,9 +39,14 @@ void pub_config_load(struct pub_config *config, char *const *environment, struct
     SL_DONE(sl_conf_source_done) struct sl_conf_source source = { 0 };
     sl_conf_source_init(&source, environment, mistakes);
     sl_conf_read(keys, SL_COUNT(keys), &source, config, mistakes);
-    check_amqp(config, mistakes);
+    const struct sl_tls_papers papers = { .ca = config->amqp_ca,
+                                          .certificate = config->amqp_cert,
+                                          .key = config->amqp_key };
+    sl_amqp_papers_read(config->amqp_url, &papers, &config->amqp, mistakes);
     load_sources(config, &source, mistakes);
     check_sentry(config, mistakes);
+    sl_stripe_keys_choose(&config->stripe, config->stripe_key, config->stripe_restricted_key,
+                          mistakes);
     check_times(config, mistakes);
     load_tokens(config, mistakes);
     load_origin(config, mistakes);
@@ -84,21 +89,39 @@ static void check_doors(const struct pub_config *config, struct sl_buf *mistakes
     }
 }
 
-static void check_amqp(struct pub_config *config, struct sl_buf *mistakes)
+bool pub_config_amqp(const struct pub_config *config, struct sl_amqp_url *out_url,
+                     struct sl_err *err)
 {
-    struct sl_err why = { 0 };
-    if (config->amqp_url == NULL) {
-        sl_buf_append_text(mistakes,
-                           "AMQP_URL: must be set, e.g. amqp://user:password@host:5672\n");
-    } else if (!sl_amqp_url_parse(config->amqp_url, &config->amqp, &why)) {
-        sl_buf_printf(mistakes, "AMQP_URL: %s\n", why.text);
-    } else {
-        sl_amqp_papers_set(&config->amqp,
-                           &(struct sl_tls_papers){ .ca = config->amqp_ca,
-                                                    .certificate = config->amqp_cert,
-                                                    .key = config->amqp_key },
-                           mistakes);
+    SL_DONE(sl_buf_done) struct sl_buf mistakes;
+    struct sl_amqp_url url = { .host_count = 0 };
+    if (!sl_amqp_url_parse(config->amqp_url, &url, err)) {
+        return false;
     }
+    sl_buf_init(&mistakes, PUB_CONFIG_MISTAKES_BYTES_MAX);
+    sl_amqp_papers_set(&url, &config->amqp.papers, &mistakes);
+    if (mistakes.used_bytes > 0) {
+        sl_amqp_url_done(&url);
+        return sl_fail(err, SL_E_CONFIG, "%.*s", SL_SPAN_ARGS(sl_buf_span(&mistakes)));
+    }
+    *out_url = url;
+    return true;
+}
+
+bool pub_config_keys(const struct pub_config *config, struct pub_keyring keyrings[SL_SOURCES_MAX],
+                     struct sl_err *err)
+{
+    for (size_t i = 0; i < config->webhook_sources.count; i++) {
+        const char *why = NULL;
+        if (config->signing[i].keyring.count > 0 &&
+            !pub_keyring_load(&keyrings[i], &config->webhook_sources.items[i].scheme,
+                              config->signing[i].secrets, &why)) {
+            while (i-- > 0) {
+                pub_keyring_done(&keyrings[i]);
+            }
+            return sl_fail(err, SL_E_MEMORY, "signing keys of another loop: %s", why);
+        }
+    }
+    return true;
 }
 
 /* Every enabled source needs safe secrets, but for Stripe while billing is switched off. */

@@ -15,6 +15,7 @@
 #include "shared/config/conf.h"
 #include "shared/sentry/sentry_dsn.h"
 #include "shared/signature/sources.h"
+#include "shared/stripe/stripe_keys.h"
 
 #define PUB_CONFIG_KEYS_MAX           64u
 #define PUB_CONFIG_MISTAKES_BYTES_MAX (32u * 1024u)
@@ -31,7 +32,8 @@ struct pub_config {
     } signing[SL_SOURCES_MAX];   /* of each source, in their order */
     struct sl_sentry_dsn sentry; /* SENTRY_DSN_QUEUE, else SENTRY_DSN */
     bool has_sentry;
-    struct pub_tokens tokens; /* hashes; the texts are wiped once they are read */
+    struct sl_stripe_keys stripe; /* of Stripe's API; they borrow */
+    struct pub_tokens tokens;     /* hashes; the texts are wiped once they are read */
     struct pub_origin origin;
     char origin_warning[192];        /* why nobody passes the guard; "" when somebody can */
     struct pub_policy_list policies; /* the parsed degraded_policy */
@@ -47,6 +49,13 @@ bool pub_config_read(struct pub_config *config, char *const *environment,
 void pub_config_load(struct pub_config *config, char *const *environment, struct sl_buf *mistakes);
 /* Wipes secrets. Accepts zeroed storage. */
 void pub_config_done(struct pub_config *config);
+
+/* The broker of the configuration once more, the caller's to release. */
+bool pub_config_amqp(const struct pub_config *config, struct sl_amqp_url *out_url,
+                     struct sl_err *err) SL_MUST;
+/* The signing keys of each source once more, for another loop; all or none. Storage must be zeroed. */
+bool pub_config_keys(const struct pub_config *config, struct pub_keyring keyrings[SL_SOURCES_MAX],
+                     struct sl_err *err) SL_MUST;
 
 /* Names of the keys whose values differ; the number of them. */
 size_t pub_config_changes(const struct pub_config *a, const struct pub_config *b,

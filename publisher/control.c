@@ -16,6 +16,7 @@ static bool resume_source(void *arg, const struct sl_control_call *call, struct 
 static bool log_level(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool degraded_log_level(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool journal_replay(void *arg, const struct sl_control_call *call, struct sl_err *err);
+static bool metrics(void *arg, const struct sl_control_call *call, struct sl_err *err);
 static bool take_source(const struct pub_control *control, const struct sl_control_call *call,
                         const char **out_source, struct sl_err *err);
 static bool take_level(const struct sl_control_call *call, enum sl_level *out_level,
@@ -39,6 +40,7 @@ static const struct sl_control_command commands[] = {
     { "log-level", level_members, log_level },
     { "degraded-log-level", level_members, degraded_log_level },
     { "journal-replay", replay_members, journal_replay },
+    { "metrics", NULL, metrics },
 };
 
 const struct sl_control_command *pub_control_commands(size_t *out_count)
@@ -122,11 +124,12 @@ static void put_sources(const struct pub_control *control, struct sl_json_writer
 
 static void put_pauses(const struct pub_control *control, struct sl_json_writer *json)
 {
-    const struct pub_pauses *pauses = pub_gate_pauses(control->gate);
+    struct pub_pauses pauses;
+    pub_gate_read_pauses(control->gate, &pauses);
     int64_t now_ms = sl_clock_mono_ms();
     sl_json_put_array(json, "paused");
-    for (size_t i = 0; i < pauses->count; i++) {
-        const struct pub_pause *pause = &pauses->items[i];
+    for (size_t i = 0; i < pauses.count; i++) {
+        const struct pub_pause *pause = &pauses.items[i];
         bool is_open = pause->until_ms == PUB_PAUSE_FOR_EVER;
         int64_t left_ms = is_open || pause->until_ms < now_ms ? 0 : pause->until_ms - now_ms;
         sl_json_object_begin(json);
@@ -146,7 +149,7 @@ static void put_levels(const struct pub_control *control, struct sl_json_writer 
 {
     sl_json_put_text(json, "log_level", sl_span_of(sl_level_name(control->levels->level)));
     sl_json_put_text(json, "degraded_log_level",
-                     sl_span_of(sl_level_name(control->levels->degraded)));
+                     sl_span_of(sl_level_name((enum sl_level)control->levels->degraded)));
 }
 
 static bool pause_source(void *arg, const struct sl_control_call *call, struct sl_err *err)
@@ -242,6 +245,20 @@ static bool journal_replay(void *arg, const struct sl_control_call *call, struct
     control->look(control->arg, &view);
     put_broker(&view, call->answer);
     put_journal(&view, call->answer);
+    return true;
+}
+
+/* For who may not reach, or does not know, the private port. */
+static bool metrics(void *arg, const struct sl_control_call *call, struct sl_err *err)
+{
+    const struct pub_control *control = arg;
+    SL_DONE(sl_buf_done) struct sl_buf page = { 0 };
+    sl_buf_init(&page, SL_CONTROL_LINE_BYTES_MAX);
+    sl_metrics_render(control->metrics, &page);
+    if (!sl_buf_ok(&page)) {
+        return sl_fail(err, SL_E_LIMIT, "the metrics do not fit into one answer: read /metrics");
+    }
+    sl_json_put_text(call->answer, "metrics", sl_buf_span(&page));
     return true;
 }
 

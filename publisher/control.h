@@ -7,6 +7,7 @@
  *     log-level {level}                           until the next reload
  *     degraded-log-level {level}                  until the next reload
  *     journal-replay {rate}                       publish what is journaled now; rate until the next restart
+ *     metrics                                     what /metrics says, as one text
  *
  * Works with broker and database both down.
  * Threads: belongs to its loop.
@@ -20,6 +21,7 @@
 #include "publisher/source.h"
 #include "shared/control/control.h"
 #include "shared/journal/journal.h"
+#include "shared/metrics.h"
 
 #define PUB_PROGRAM "sluice-publisher"
 
@@ -39,6 +41,7 @@ struct pub_control {
     struct pub_gate *gate; /* all borrowed */
     struct pub_levels *levels;
     const struct pub_sources *sources;
+    struct sl_metrics *metrics;
     const char *service;
     void (*look)(void *arg, struct pub_control_view *out_view);
     /* rate 0: as before */

@@ -1,5 +1,7 @@
 #include "publisher/doors.h"
 
+#include <unistd.h>
+
 #include "shared/descriptors.h"
 #include "shared/listen.h"
 
@@ -7,10 +9,15 @@
 #define DESCRIPTORS_RESERVED 64u
 /* Fewer make no service; then running out of descriptors is handled as it comes. */
 #define CONNECTIONS_LEAST 16u
+/* More of the same for each further loop. */
+#define DESCRIPTORS_PER_LOOP 16u
 
 static struct sl_http_limits limits_of(const struct pub_doors *doors);
 static size_t connections_max(const struct pub_doors *doors);
+static bool make_server(struct pub_doors *doors, struct sl_err *err);
 static bool open_public(struct pub_doors *doors, struct sl_err *err);
+static bool is_free(const struct pub_doors *doors, const struct sl_http_listen *listen,
+                    struct sl_err *err);
 static bool open_https(struct pub_doors *doors, struct sl_err *err);
 static bool open_private(struct pub_doors *doors, struct sl_err *err);
 static struct sl_http_listen place(const struct pub_doors *doors, const char *address,
@@ -38,23 +45,51 @@ bool pub_doors_open(struct pub_doors *doors, const struct pub_doors_opts *opts, 
 {
     *doors = (struct pub_doors){ .opts = *opts };
     pub_traffic_init(&doors->traffic, opts->metrics);
+    if (opts->first != NULL) {
+        doors->connections_max = opts->first->connections_max;
+        return make_server(doors, err) &&
+               sl_http_server_join(doors->server, opts->first->server, err);
+    }
+    doors->connections_max = connections_max(doors);
     return open_public(doors, err) && open_https(doors, err) && open_private(doors, err);
 }
 
-static bool open_public(struct pub_doors *doors, struct sl_err *err)
+static bool make_server(struct pub_doors *doors, struct sl_err *err)
 {
     doors->server = sl_http_server_new(
         &(struct sl_http_server_opts){
             .loop = doors->opts.loop,
             .limits = limits_of(doors),
+            .totals = doors->opts.totals,
             .on_request = on_request,
             .on_refused = on_refused,
             .on_answered = on_answered,
             .arg = doors,
         },
         err);
+    return doors->server != NULL;
+}
+
+static bool open_public(struct pub_doors *doors, struct sl_err *err)
+{
     const struct sl_http_listen plain = place(doors, doors->opts.config->listen, "ingest");
-    return doors->server != NULL && sl_http_server_listen(doors->server, &plain, err);
+    return make_server(doors, err) && is_free(doors, &plain, err) &&
+           sl_http_server_listen(doors->server, &plain, err);
+}
+
+/* Our own loops share the address; that must not let a second publisher in unseen. */
+static bool is_free(const struct pub_doors *doors, const struct sl_http_listen *listen,
+                    struct sl_err *err)
+{
+    if (!listen->is_shared || doors->opts.config->http_shared || listen->fd > 0 ||
+        sl_listen_path(listen->address) != NULL) {
+        return true;
+    }
+    int fd = sl_listen_open(listen->address, false, err);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
 }
 
 static void on_request(struct sl_http_request *request, void *arg)
@@ -81,7 +116,7 @@ static struct sl_http_limits limits_of(const struct pub_doors *doors)
     const struct pub_config *config = doors->opts.config;
     struct sl_http_limits limits = sl_http_limits_default;
     limits.body_bytes_max = (size_t)config->body_max;
-    limits.connections_max = connections_max(doors);
+    limits.connections_max = doors->connections_max;
     limits.per_peer_max = (size_t)config->http_per_peer_max;
     limits.head_ms = config->http_head_timeout;
     limits.body_ms = config->http_body_timeout;
@@ -93,9 +128,10 @@ static size_t connections_max(const struct pub_doors *doors)
 {
     size_t wanted = (size_t)doors->opts.config->http_connections_max;
     size_t descriptors = sl_descriptors_raise();
-    size_t room = descriptors < DESCRIPTORS_RESERVED + CONNECTIONS_LEAST
-                      ? CONNECTIONS_LEAST
-                      : descriptors - DESCRIPTORS_RESERVED;
+    size_t loops = (size_t)doors->opts.config->loops;
+    size_t reserved = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_LOOP * (loops - 1);
+    size_t room =
+        descriptors < reserved + CONNECTIONS_LEAST ? CONNECTIONS_LEAST : descriptors - reserved;
     if (wanted <= room) {
         return wanted;
     }
@@ -112,7 +148,8 @@ static struct sl_http_listen place(const struct pub_doors *doors, const char *ad
     int fd = sl_listen_inherited(passed_as);
     return (struct sl_http_listen){ .address = address,
                                     .fd = fd < 0 ? 0 : fd,
-                                    .is_shared = doors->opts.config->http_shared };
+                                    .is_shared =
+                                        doors->opts.is_shared || doors->opts.config->http_shared };
 }
 
 static bool open_https(struct pub_doors *doors, struct sl_err *err)
@@ -132,7 +169,7 @@ static bool open_https(struct pub_doors *doors, struct sl_err *err)
     tell_certificate(doors);
     struct sl_http_listen https = place(doors, config->https_listen, "ingest-tls");
     https.tls = doors->tls;
-    return sl_http_server_listen(doors->server, &https, err);
+    return is_free(doors, &https, err) && sl_http_server_listen(doors->server, &https, err);
 }
 
 static bool open_private(struct pub_doors *doors, struct sl_err *err)
@@ -155,7 +192,7 @@ static void on_private_request(struct sl_http_request *request, void *arg)
 {
     struct pub_doors *doors = arg;
     sl_series_set(sl_metrics_series(doors->opts.metrics, SL_M_HTTP_CONNECTIONS, NULL, NULL),
-                  (int64_t)sl_http_server_connections(doors->server));
+                  (int64_t)sl_http_totals_connections(doors->opts.totals));
     sl_health_on_request(request, (void *)(uintptr_t)doors->opts.private_health);
 }
 

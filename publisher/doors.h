@@ -5,7 +5,7 @@
  * the sockets instead, named ingest, ingest-tls and metrics. The certificate is read again on a reload, without touching a connection.
  * Law: connections never take the descriptors that the journal and the broker need.
  * Refuses: metrics on a public listener.
- * Threads: belongs to its loop.
+ * Threads: one for each loop, and belongs to it. The first one's certificate serves all; the others are opened after it, and closed before.
  */
 #ifndef PUBLISHER_DOORS_H
 #define PUBLISHER_DOORS_H
@@ -22,7 +22,11 @@ struct pub_doors_opts {
     struct sl_log *log;
     struct sl_metrics *metrics;
     const struct pub_config *config;
-    const struct sl_health *private_health; /* with metrics */
+    struct sl_http_totals *totals; /* counted by the doors of all loops */
+    struct pub_doors *
+        first; /* those of the first loop: these listen where those do; NULL: these are the first */
+    bool is_shared;                         /* more doors will come */
+    const struct sl_health *private_health; /* with metrics; at the first ones */
     void (*on_request)(struct sl_http_request *request, void *arg);
     void *arg;
 };
@@ -31,8 +35,9 @@ struct pub_doors {
     struct pub_doors_opts opts;
     struct pub_traffic traffic;
     struct sl_http_server *server;
-    struct sl_http_server *metrics_server;
-    struct sl_tls_server *tls; /* NULL: no HTTPS */
+    size_t connections_max;
+    struct sl_http_server *metrics_server; /* NULL but for the first */
+    struct sl_tls_server *tls;             /* NULL: no HTTPS, or not the first */
 };
 
 /* Adds the files and folders that the doors open now and later. */

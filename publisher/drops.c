@@ -15,12 +15,15 @@
 #define LINE_BYTES_MAX 4096u
 
 static bool open_current(struct pub_drops *drops, struct sl_err *err);
+static bool write_line(struct pub_drops *drops, const struct pub_drop *drop, struct sl_err *err);
 static bool set_aside(struct pub_drops *drops, struct sl_err *err);
 static void render(struct pub_drops *drops, const struct pub_drop *drop);
 
 bool pub_drops_open(struct pub_drops *drops, const char *state_dir, struct sl_err *err)
 {
-    *drops = (struct pub_drops){ .dir = -1, .file = -1, .bytes_max = FILE_BYTES_MAX };
+    *drops = (struct pub_drops){
+        .lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1, .file = -1, .bytes_max = FILE_BYTES_MAX
+    };
     sl_buf_init(&drops->line, LINE_BYTES_MAX);
     drops->dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (drops->dir < 0) {
@@ -58,10 +61,26 @@ void pub_drops_close(struct pub_drops *drops)
         close(drops->dir);
     }
     sl_buf_done(&drops->line);
-    *drops = (struct pub_drops){ .dir = -1, .file = -1 };
+    *drops = (struct pub_drops){ .lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1, .file = -1 };
+}
+
+bool pub_drops_can_write(struct pub_drops *drops)
+{
+    pthread_mutex_lock(&drops->lock);
+    bool is_open = drops->dir >= 0 && drops->file >= 0;
+    pthread_mutex_unlock(&drops->lock);
+    return is_open;
 }
 
 bool pub_drops_write(struct pub_drops *drops, const struct pub_drop *drop, struct sl_err *err)
+{
+    pthread_mutex_lock(&drops->lock);
+    bool is_written = write_line(drops, drop, err);
+    pthread_mutex_unlock(&drops->lock);
+    return is_written;
+}
+
+static bool write_line(struct pub_drops *drops, const struct pub_drop *drop, struct sl_err *err)
 {
     if (drops->dir < 0 || drops->file < 0) {
         return sl_fail(err, SL_E_IO, "the drop log is not open");

@@ -5,17 +5,19 @@
  * the event is answered. It is not fsynced: its events are outside the promise, and the answer says so.
  * A full file is set aside under a numbered name; when all numbers are taken the log takes nothing more, and the event is refused instead.
  * Refuses: bodies, dropping without a line.
- * Threads: belongs to its loop.
+ * Threads: any loop writes and asks; opening and closing belong to one.
  */
 #ifndef PUBLISHER_DROPS_H
 #define PUBLISHER_DROPS_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "shared/buf.h"
 
 struct pub_drops {
-    int dir; /* -1: closed */
+    pthread_mutex_t lock; /* of what follows, while it is open */
+    int dir;              /* -1: closed */
     int file;
     int64_t bytes;     /* in the current file */
     int64_t bytes_max; /* of one file */
@@ -37,6 +39,8 @@ struct pub_drop {
 bool pub_drops_open(struct pub_drops *drops, const char *state_dir, struct sl_err *err) SL_MUST;
 /* Accepts what a failed open left, and storage whose dir and file are -1. */
 void pub_drops_close(struct pub_drops *drops);
+/* It is open. */
+bool pub_drops_can_write(struct pub_drops *drops);
 /* False: the line is not in the file, and the event must not be answered 2xx. */
 bool pub_drops_write(struct pub_drops *drops, const struct pub_drop *drop,
                      struct sl_err *err) SL_MUST;

@@ -64,7 +64,7 @@ static const char *admit(const struct pub_events_api *api, const struct sl_http_
     if (*api->is_draining) {
         return "shutting down";
     }
-    return api->batches >= PUB_BATCHES_MAX ? "too many requests at once" : NULL;
+    return *api->batches >= PUB_BATCHES_MAX ? "too many requests at once" : NULL;
 }
 
 /* Parameters do not matter; none at all is taken for JSON. */
@@ -105,7 +105,7 @@ static void begin(struct pub_events_api *api, struct sl_http_request *request)
         pub_problem_reply(request, why != NULL ? 400 : 503, why != NULL ? why : "no memory", NULL);
         return;
     }
-    api->batches++;
+    (*api->batches)++;
     pub_intake_take_batch(api->intake, pub_sources_internal(api->sources), batch);
 }
 
@@ -121,5 +121,5 @@ static void on_answered(void *arg, int status)
 {
     (void)status;
     struct pub_events_api *api = arg;
-    api->batches--;
+    (*api->batches)--;
 }

@@ -27,7 +27,7 @@ struct pub_events_api {
     struct sl_metrics *metrics;
     struct sl_json_parser *parser;
     const bool *is_draining;
-    size_t batches; /* being answered */
+    _Atomic size_t *batches; /* being answered, by all loops */
 };
 
 /* Answers now or later. */

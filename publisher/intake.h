@@ -7,12 +7,13 @@
  * The sender going away does not cancel its event. The number of requests waiting is bounded (503), and so is their time: one for which nothing durable was
  * done in time is answered 503, and what is done for it later is a duplicate at most.
  * Refuses: any other meaning of a 2xx.
- * Threads: belongs to its loop.
+ * Threads: one for each loop, and belongs to it. The first one's journal and drop log serve all; it is opened first.
  */
 #ifndef PUBLISHER_INTAKE_H
 #define PUBLISHER_INTAKE_H
 
 #include "publisher/batch.h"
+#include "publisher/board.h"
 #include "publisher/outage.h"
 #include "publisher/outcome.h"
 #include "publisher/policy.h"
@@ -20,11 +21,17 @@
 #include "shared/amqp/amqp_link.h"
 #include "shared/http/http_server.h"
 #include "shared/journal/journal.h"
+#include "shared/mailbox.h"
 
 struct pub_intake;
 
 struct pub_intake_opts {
     struct sl_loop *loop;
+    size_t number;                    /* of the loop, from 0 */
+    struct pub_intake *first;         /* that of loop 0, which owns the stores; NULL: this one */
+    struct sl_mailbox *mailbox;       /* of this loop; all borrowed */
+    struct sl_mailbox *first_mailbox; /* of loop 0 */
+    struct pub_board *board;
     struct sl_log *log;
     struct sl_metrics *metrics;
     const struct sl_amqp_url *amqp;         /* borrowed */
@@ -45,6 +52,8 @@ struct pub_intake_opts {
 
 /* Opens journal and drop log, recovers what an earlier run left, starts connecting to the broker. */
 struct pub_intake *pub_intake_new(const struct pub_intake_opts *opts, struct sl_err *err) SL_MUST;
+/* Closes journal and drop log; what was accepted is told to each loop. For the first, when the loops have ended and before any intake is freed. Accepts NULL. */
+void pub_intake_close_stores(struct pub_intake *intake);
 /* Closes everything; what still waits is answered 503. Accepts NULL. */
 void pub_intake_free(struct pub_intake *intake);
 
@@ -63,11 +72,14 @@ struct pub_intake_state {
     enum pub_outage outage;          /* how far the broker's absence has come */
     bool is_changing_broker;         /* another one is about to take over */
     int64_t away_since_us;           /* wall clock; 0: the broker takes publishes */
-    size_t waiting;                  /* requests not answered */
+    size_t waiting;                  /* requests not answered, in all loops */
     struct sl_journal_stats journal; /* zeroed without one */
     int64_t replay_rate;             /* events a second at most; 0 without a journal */
 };
+/* Of this loop alone, but for what the loops share. */
 void pub_intake_look(const struct pub_intake *intake, struct pub_intake_state *out_state);
+/* Some source's policy has a deed left for its next event; has_broker: as far as the broker goes. Any thread. */
+bool pub_intake_can_take(const struct pub_intake *intake, bool has_broker);
 /* Goes over to another broker without a gap (publisher/broker.h). Takes over what *url owns; on failure nothing has happened. */
 bool pub_intake_change_broker(struct pub_intake *intake, struct sl_amqp_url *url,
                               struct sl_err *err) SL_MUST;

@@ -26,7 +26,7 @@ bool pub_intake_drop(struct pub_intake *intake, struct pub_event *event, struct 
         .body_sha256 = sha256,
         .reason = event->reason,
     };
-    if (!pub_drops_write(&intake->stores.drops, &line, err)) {
+    if (!pub_drops_write(&intake->stores->drops, &line, err)) {
         return false;
     }
     pub_intake_end(intake, event, PUB_DROPPED, NULL);
@@ -64,7 +64,7 @@ void pub_intake_forget(struct pub_intake *intake, struct pub_event *event, const
 {
     sl_series_add(sl_metrics_series(intake->opts.metrics, SL_M_EVENTS_LATE, kept, NULL), 1);
     pub_pending_forget(&intake->pending, event);
-    sl_series_set(intake->inflight, intake->pending.count);
+    sl_series_add(intake->inflight, -1);
 }
 
 /* The one place where an event is counted, logged and answered. */
@@ -76,7 +76,7 @@ void pub_intake_end(struct pub_intake *intake, struct pub_event *event, enum pub
         tell(intake, event, answer, why);
     }
     struct pub_waiter waiter = pub_pending_release(&intake->pending, event);
-    sl_series_set(intake->inflight, intake->pending.count);
+    sl_series_add(intake->inflight, -1);
     pub_intake_answer(intake, waiter, event->id, answer);
 }
 
@@ -86,7 +86,7 @@ void pub_intake_answer(struct pub_intake *intake, struct pub_waiter waiter, cons
 {
     const struct pub_answer_row *row = pub_answer_row(answer);
     if (waiter.batch != NULL) {
-        pub_batch_settle(waiter.batch, waiter.place, answer, intake->stores.is_durable);
+        pub_batch_settle(waiter.batch, waiter.place, answer, intake->stores->is_durable);
         return;
     }
     if (row->body != NULL) {
@@ -94,7 +94,7 @@ void pub_intake_answer(struct pub_intake *intake, struct pub_waiter waiter, cons
         return;
     }
     sl_buf_reset(&intake->answer);
-    pub_answer_received(answer, sl_span_of(id), intake->stores.is_durable, &intake->answer);
+    pub_answer_received(answer, sl_span_of(id), intake->stores->is_durable, &intake->answer);
     sl_http_reply(waiter.request, &(struct sl_http_reply){ .status = row->status,
                                                            .body = sl_buf_span(&intake->answer) });
 }
@@ -105,7 +105,8 @@ static void tell(struct pub_intake *intake, const struct pub_event *event, enum 
     char sha256[SL_SHA256_HEX_BYTES] = "";
     struct pub_degraded degraded = { .why = why };
     struct sl_err unread = { 0 };
-    if (!pub_intake_wrap(intake, event, &unread) || !describe(intake, event, &degraded, sha256)) {
+    if (!pub_wrap_event(&intake->wrap, event, &unread) ||
+        !describe(intake, event, &degraded, sha256)) {
         degraded.envelope =
             &intake->wrap
                  .envelope; /* as far as it could be read: the line is written all the same */

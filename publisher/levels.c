@@ -13,8 +13,8 @@ void pub_levels_set(struct pub_levels *levels, enum sl_level level, const char *
 
 void pub_levels_set_degraded(struct pub_levels *levels, enum sl_level level, const char *who)
 {
-    enum sl_level before = levels->degraded;
-    levels->degraded = level;
+    enum sl_level before = (enum sl_level)levels->degraded;
+    levels->degraded = (int)level;
     tell(levels, "EVENTBUS_DEGRADED_LOG_LEVEL", before, level, who);
 }
 

@@ -2,7 +2,7 @@
  * levels - the two log levels that can be changed while the program runs.
  *
  * LOG_LEVEL, and EVENTBUS_DEGRADED_LOG_LEVEL for the lines that report degradation. A change is one log line.
- * Threads: belongs to its loop.
+ * Threads: belongs to its loop; any loop reads `degraded`.
  */
 #ifndef PUBLISHER_LEVELS_H
 #define PUBLISHER_LEVELS_H
@@ -12,7 +12,7 @@
 struct pub_levels {
     struct sl_log *log; /* borrowed */
     enum sl_level level;
-    enum sl_level degraded;
+    _Atomic int degraded; /* an enum sl_level; read by every loop */
 };
 
 /* who: "an operator" or "a reload". Nothing happens, and nothing is said, when it is so already. */

@@ -13,10 +13,9 @@
 
 #include "publisher/config.h"
 #include "publisher/control.h"
-#include "publisher/doors.h"
 #include "publisher/reload.h"
-#include "publisher/routes.h"
 #include "shared/clock.h"
+#include "shared/daemon_log.h"
 #include "shared/notify.h"
 #include "shared/sandbox/sandbox.h"
 
@@ -36,29 +35,17 @@ struct app {
     struct pub_levels levels;
     struct sl_sentry *sentry; /* NULL: none */
     struct pub_gate *gate;
-    struct pub_intake *intake;
-    struct pub_sources sources;
     struct pub_flood *flood;
-    struct pub_reception reception;
-    struct pub_guard guard;
-    struct sl_json_parser *parser;
-    struct pub_events_api events;
-    struct pub_reader *reader;     /* NULL: no database is configured */
-    struct pub_breakers *breakers; /* likewise */
-    struct pub_billing_api billing;
-    struct sl_stripe_client *stripe; /* NULL: no key is configured */
-    struct pub_billing_writes writes;
-    struct sl_health health;         /* public port: without metrics */
-    struct sl_health private_health; /* metrics port */
-    struct pub_routes routes;
-    struct pub_doors doors;
+    struct pub_board board;
+    struct sl_http_totals *totals;
+    _Atomic size_t batches;
+    struct pub_lanes lanes;
     struct pub_reload reload;
     struct pub_control commands;
     struct sl_control *control; /* NULL: could not be opened */
     struct sl_notify *notify;
     struct sl_timer *drain_timer;
-    bool is_draining;
-    bool is_server_drained;
+    _Atomic bool is_draining;
     bool is_flushing; /* Sentry's last counts */
     int64_t drain_left_ms;
 };
@@ -70,10 +57,9 @@ static bool open_log(struct app *app, struct sl_err *err);
 static bool open_loop(struct app *app, struct sl_err *err);
 static bool open_sentry(struct app *app, struct sl_err *err);
 static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending);
-static bool open_intake(struct app *app, struct sl_err *err);
-static bool open_reader(struct app *app, struct sl_err *err);
-static bool open_stripe(struct app *app, struct sl_err *err);
-static bool open_servers(struct app *app, struct sl_err *err);
+static bool open_guards(struct app *app, struct sl_err *err);
+static bool open_lanes(struct app *app, struct sl_err *err);
+static bool are_alive(void *arg);
 static bool open_control(struct app *app, struct sl_err *err);
 static void look_for_control(void *arg, struct pub_control_view *out_view);
 static bool replay_for_control(void *arg, int64_t rate, struct sl_err *err);
@@ -81,10 +67,9 @@ static bool serve(struct app *app, struct sl_err *err);
 static void tell_unsent(struct app *app);
 static void on_stop_signal(int signal_number, void *arg);
 static void on_reload_signal(int signal_number, void *arg);
-static void on_server_drained(void *arg);
 static void on_drain_timer(void *arg);
 static void look(void *arg, struct sl_health_state *out_state);
-static size_t waiting(const struct app *app);
+static bool take_loops(int argc, char **argv);
 static int help(void);
 
 int main(int argc, char **argv)
@@ -96,7 +81,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         return help();
     }
-    if (argc > 1) {
+    if (argc > 1 && !take_loops(argc, argv)) {
         fprintf(
             stderr,
             "sluice-publisher: unknown argument \"%s\"; it takes its configuration from the environment, see --help\n",
@@ -111,6 +96,20 @@ int main(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+/* "--loops N" is another way to say SLUICE_LOOPS, and wins. */
+static bool take_loops(int argc, char **argv)
+{
+    static const char name[] = "--loops";
+    size_t bytes = sizeof name - 1;
+    const char *count = NULL;
+    if (argc == 3 && strcmp(argv[1], name) == 0) {
+        count = argv[2];
+    } else if (argc == 2 && strncmp(argv[1], name, bytes) == 0 && argv[1][bytes] == '=') {
+        count = argv[1] + bytes + 1;
+    }
+    return count != NULL && setenv("SLUICE_LOOPS", count, 1) == 0;
+}
+
 static int help(void)
 {
     SL_DONE(sl_buf_done) struct sl_buf text;
@@ -118,7 +117,7 @@ static int help(void)
     sl_buf_append_text(
         &text,
         "sluice-publisher: receives signed webhooks and publishes them to RabbitMQ, confirmed.\n\n"
-        "usage: sluice-publisher [--help | --version]\n\nconfiguration, from the environment:\n");
+        "usage: sluice-publisher [--loops N] | --help | --version\n\nconfiguration, from the environment:\n");
     pub_config_help(&text);
     fputs(text.data, stdout);
     return EXIT_SUCCESS;
@@ -133,24 +132,18 @@ static bool run(struct sl_err *err)
            && open_log(&app, err)                     /* before anything can go wrong unseen */
            && open_loop(&app, err)                    /* signals become events of the loop */
            && open_sentry(&app, err)                  /* when there is a DSN */
-           && open_intake(&app, err)                  /* starts connecting to the broker */
-           && open_reader(&app, err)  /* for the read API, when there is a database */
-           && open_stripe(&app, err)  /* for the write API, when there is a key */
-           && open_servers(&app, err) /* from here on requests come in */
-           && open_control(&app, err) /* or a warning, and on without */
-           && serve(&app, err);       /* until SIGTERM, then drain */
+           && open_guards(&app, err)                  /* what holds for all loops together */
+           && open_lanes(&app, err)                   /* connect to the broker, and listen */
+           && open_control(&app, err)                 /* or a warning, and on without */
+           && pub_lanes_start(&app.lanes, err)        /* the loops beside this one */
+           && serve(&app, err);                       /* until SIGTERM, then drain */
 }
 
 static void app_done(struct app *app)
 {
     sl_control_free(app->control);
-    pub_doors_done(&app->doors);
-    pub_reader_free(app->reader);
-    pub_breakers_free(app->breakers);
-    pub_billing_writes_done(&app->writes);
-    sl_stripe_client_free(app->stripe);
-    pub_intake_free(app->intake);
-    sl_json_parser_free(app->parser);
+    pub_lanes_done(&app->lanes);
+    sl_http_totals_free(app->totals);
     pub_flood_free(app->flood);
     pub_gate_free(app->gate);
     sl_sentry_free(app->sentry);
@@ -175,20 +168,11 @@ static bool enter_sandbox(struct app *app, struct sl_err *err)
 static bool open_log(struct app *app, struct sl_err *err)
 {
     app->service = app->config.service_name == NULL ? "sluice-publisher" : app->config.service_name;
-    app->log = sl_log_new(
-        &(struct sl_log_opts){
-            .service = app->service,
-            .version = SLUICE_VERSION,
-            .level = (enum sl_level)app->config.log_level,
-            .format = (enum sl_log_format)app->config.log_format,
-            .fd = STDERR_FILENO,
-        },
-        err);
-    app->metrics = app->log == NULL ? NULL : sl_metrics_new(err);
-    if (app->metrics == NULL) {
+    if (!sl_daemon_log_open(app->service, (enum sl_level)app->config.log_level,
+                            (enum sl_log_format)app->config.log_format, &app->log, &app->metrics,
+                            err)) {
         return false;
     }
-    sl_series_set(sl_metrics_series(app->metrics, SL_M_BUILD_INFO, SLUICE_VERSION, NULL), 1);
     app->levels = (struct pub_levels){ .log = app->log,
                                        .level = (enum sl_level)app->config.log_level,
                                        .degraded = (enum sl_level)app->config.degraded_log_level };
@@ -217,7 +201,8 @@ static bool open_loop(struct app *app, struct sl_err *err)
     if (app->drain_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a timer");
     }
-    app->notify = sl_notify_new(&(struct sl_notify_opts){ .loop = app->loop }, err);
+    app->notify = sl_notify_new(
+        &(struct sl_notify_opts){ .loop = app->loop, .is_alive = are_alive, .arg = app }, err);
     return app->notify != NULL && sl_loop_on_signal(app->loop, SIGTERM, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGINT, on_stop_signal, app, err) &&
            sl_loop_on_signal(app->loop, SIGHUP, on_reload_signal, app, err);
@@ -255,139 +240,34 @@ static void on_sentry(void *arg, const struct sl_err *err, uint64_t pending)
     }
 }
 
-static bool open_intake(struct app *app, struct sl_err *err)
+static bool open_guards(struct app *app, struct sl_err *err)
 {
-    app->intake = pub_intake_new(
-        &(struct pub_intake_opts){
-            .loop = app->loop,
-            .log = app->log,
-            .metrics = app->metrics,
-            .amqp = &app->config.amqp,
-            .policies = &app->config.policies,
-            .service = app->service,
-            .state_dir = app->config.state_dir,
-            .levels = &app->levels,
-            .sentry = app->sentry,
-            .confirm_ms = app->config.confirm_timeout,
-            .answer_ms = app->config.answer_timeout,
-            .degraded_after_ms = app->config.degraded_after,
-            .body_bytes_max = (size_t)app->config.body_max,
-            .bodies_bytes_max = sl_http_limits_default.bodies_bytes_max,
-            .journal_bytes_max = app->config.journal_max,
-            .allow_volatile = app->config.journal_allow_volatile,
-            .replay_rate = app->config.replay_rate,
-        },
-        err);
-    return app->intake != NULL;
-}
-
-static bool open_reader(struct app *app, struct sl_err *err)
-{
-    if (app->config.database_url == NULL || !app->config.flag_billing) {
-        return true;
-    }
-    app->reader = pub_reader_new(
-        &(struct pub_reader_opts){
-            .loop = app->loop,
-            .log = app->log,
-            .metrics = app->metrics,
-            .database_url = app->config.database_url,
-            .application_name = app->service,
-            .links = (size_t)app->config.pg_pool_max,
-        },
-        err);
-    app->breakers = app->reader == NULL ? NULL : pub_breakers_new(app->loop, app->reader, err);
-    return app->breakers != NULL;
-}
-
-static bool open_stripe(struct app *app, struct sl_err *err)
-{
-    pub_billing_writes_init(&app->writes);
-    if (app->config.stripe_key == NULL || !app->config.flag_billing) {
-        return true;
-    }
-    app->stripe = sl_stripe_client_new(
-        &(struct sl_stripe_client_opts){
-            .loop = app->loop,
-            .base = app->config.stripe_base,
-            .key = app->config.stripe_key,
-            .answer_ms = app->config.stripe_timeout / 2,
-            .budget_ms = app->config.stripe_timeout,
-        },
-        err);
-    return app->stripe != NULL;
-}
-
-static bool open_servers(struct app *app, struct sl_err *err)
-{
+    pub_board_init(&app->board, (size_t)app->config.loops);
     app->gate = pub_gate_new(app->loop, app->log, app->metrics, err);
     app->flood = app->gate == NULL ? NULL : pub_flood_new(app->config.bad_signatures, err);
-    if (app->flood == NULL) {
-        return false;
-    }
-    pub_sources_open(&app->sources, &app->config, app->metrics, sl_clock_mono_ms());
-    app->reception =
-        (struct pub_reception){ .log = app->log, .metrics = app->metrics, .flood = app->flood };
-    app->guard = (struct pub_guard){ .origin = &app->config.origin,
-                                     .secret_header = app->config.origin_secret_header,
-                                     .log = app->log,
-                                     .metrics = app->metrics };
-    app->parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
-    if (app->parser == NULL) {
-        return sl_fail(err, SL_E_MEMORY, "no memory for the JSON parser");
-    }
-    app->events = (struct pub_events_api){
-        .tokens = &app->config.tokens,
-        .webhook_sources = &app->config.webhook_sources,
-        .sources = &app->sources,
-        .intake = app->intake,
+    app->totals = app->flood == NULL ? NULL : sl_http_totals_new(err);
+    return app->totals != NULL;
+}
+
+static bool open_lanes(struct app *app, struct sl_err *err)
+{
+    struct pub_common common = {
+        .config = &app->config,
+        .service = app->service,
+        .log = app->log,
+        .metrics = app->metrics,
+        .levels = &app->levels,
+        .sentry = app->sentry,
         .gate = app->gate,
-        .breakers = app->breakers,
-        .metrics = app->metrics,
-        .parser = app->parser,
-        .is_draining = &app->is_draining,
+        .flood = app->flood,
+        .board = &app->board,
+        .totals = app->totals,
+        .batches = &app->batches,
+        .health = { .service = app->service, .version = SLUICE_VERSION, .look = look, .arg = app },
     };
-    app->writes.stripe = app->stripe;
-    app->writes.livemode = app->stripe != NULL && strstr(app->config.stripe_key, "_live_") != NULL;
-    app->writes.intake = app->intake;
-    app->writes.sources = &app->sources;
-    app->writes.parser = app->parser;
-    app->writes.log = app->log;
-    app->writes.is_draining = &app->is_draining;
-    app->billing = (struct pub_billing_api){
-        .writes = &app->writes,
-        .tokens = &app->config.tokens,
-        .reader = app->reader,
-        .metrics = app->metrics,
-    };
-    app->health = (struct sl_health){
-        .service = app->service, .version = SLUICE_VERSION, .look = look, .arg = app
-    };
-    app->private_health = app->health;
-    app->private_health.metrics = app->metrics;
-    app->routes = (struct pub_routes){
-        .intake = app->intake,
-        .gate = app->gate,
-        .sources = &app->sources,
-        .reception = &app->reception,
-        .guard = &app->guard,
-        .events = &app->events,
-        .billing = &app->billing,
-        .has_billing = app->config.flag_billing,
-        .health = &app->health,
-        .metrics = app->metrics,
-    };
-    return pub_doors_open(&app->doors,
-                          &(struct pub_doors_opts){
-                              .loop = app->loop,
-                              .log = app->log,
-                              .metrics = app->metrics,
-                              .config = &app->config,
-                              .private_health = &app->private_health,
-                              .on_request = pub_routes_on_request,
-                              .arg = &app->routes,
-                          },
-                          err);
+    common.private_health = common.health;
+    common.private_health.metrics = app->metrics;
+    return pub_lanes_open(&app->lanes, (size_t)app->config.loops, &common, app->loop, err);
 }
 
 /* Operators can do without it, events cannot wait for it. */
@@ -402,13 +282,14 @@ static bool open_control(struct app *app, struct sl_err *err)
         .environment = environ,
         .log = app->log,
         .levels = &app->levels,
-        .intake = app->intake,
+        .lanes = &app->lanes,
         .sentry = app->sentry,
     };
     app->commands = (struct pub_control){
         .gate = app->gate,
         .levels = &app->levels,
-        .sources = &app->sources,
+        .sources = &app->lanes.items[0].sources,
+        .metrics = app->metrics,
         .service = app->service,
         .look = look_for_control,
         .replay = replay_for_control,
@@ -436,9 +317,9 @@ static bool open_control(struct app *app, struct sl_err *err)
 
 static void look_for_control(void *arg, struct pub_control_view *out_view)
 {
-    const struct app *app = arg;
+    struct app *app = arg;
     struct pub_intake_state state = { 0 };
-    pub_intake_look(app->intake, &state);
+    pub_lanes_look(&app->lanes, &state);
     *out_view = (struct pub_control_view){
         .outage = state.outage,
         .is_changing_broker = state.is_changing_broker,
@@ -454,7 +335,7 @@ static void look_for_control(void *arg, struct pub_control_view *out_view)
 static bool replay_for_control(void *arg, int64_t rate, struct sl_err *err)
 {
     const struct app *app = arg;
-    return pub_intake_replay(app->intake, rate, err);
+    return pub_intake_replay(app->lanes.items[0].intake, rate, err);
 }
 
 static bool serve(struct app *app, struct sl_err *err)
@@ -464,17 +345,19 @@ static bool serve(struct app *app, struct sl_err *err)
     sl_sandbox_describe(&app->sandbox, &sandbox);
     sl_info(app->log, "process.started", "listening for webhooks",
             sl_str("listen", app->config.listen),
-            sl_int("port", sl_http_server_port(app->doors.server)),
+            sl_int("port", sl_http_server_port(app->lanes.items[0].doors.server)),
             sl_str("metrics", app->config.metrics_listen), sl_str("sandbox", sandbox.data),
-            sl_str("sandbox_missing", app->sandbox.missing),
-            sl_int("sources", (int64_t)app->sources.count - 1),
+            sl_str("sandbox_missing", app->sandbox.missing), sl_int("loops", app->config.loops),
+            sl_int("sources", (int64_t)app->lanes.items[0].sources.count - 1),
             sl_int("secrets", (int64_t)pub_config_secrets(&app->config)));
     sl_notify_ready(app->notify, SERVING);
     if (!sl_loop_run(app->loop, err)) {
         return false;
     }
+    pub_lanes_stop(&app->lanes);
     tell_unsent(app);
-    sl_info(app->log, "process.stopped", "drained", sl_int("unsettled", (int64_t)waiting(app)));
+    sl_info(app->log, "process.stopped", "drained",
+            sl_int("unsettled", (int64_t)pub_lanes_waiting(&app->lanes)));
     return true;
 }
 
@@ -494,8 +377,10 @@ static void on_reload_signal(int signal_number, void *arg)
     struct app *app = arg;
     if (!app->is_draining) {
         sl_notify_reloading(app->notify);
+        pub_lanes_hold(&app->lanes);
         pub_reload_run(&app->reload);
-        pub_doors_reload(&app->doors);
+        pub_doors_reload(&app->lanes.items[0].doors);
+        pub_lanes_release(&app->lanes);
         sl_notify_ready(app->notify, SERVING);
     }
 }
@@ -509,24 +394,18 @@ static void on_stop_signal(int signal_number, void *arg)
     app->is_draining = true;
     app->drain_left_ms = app->config.drain_timeout;
     sl_info(app->log, "drain.begin", "finishing what is in flight",
-            sl_str("signal", strsignal(signal_number)), sl_int("inflight", (int64_t)waiting(app)));
+            sl_str("signal", strsignal(signal_number)),
+            sl_int("inflight", (int64_t)pub_lanes_waiting(&app->lanes)));
     sl_notify_stopping(app->notify, "finishing what is in flight");
-    app->reception.is_draining = true;
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
-    pub_doors_drain(&app->doors, on_server_drained, app);
-}
-
-static void on_server_drained(void *arg)
-{
-    struct app *app = arg;
-    app->is_server_drained = true;
+    pub_lanes_drain(&app->lanes);
 }
 
 static void on_drain_timer(void *arg)
 {
     struct app *app = arg;
     app->drain_left_ms -= DRAIN_POLL_MS;
-    bool is_settled = app->is_server_drained && waiting(app) == 0;
+    bool is_settled = pub_lanes_are_drained(&app->lanes) && pub_lanes_waiting(&app->lanes) == 0;
     if (is_settled && !app->is_flushing) {
         app->is_flushing = true;
         app->drain_left_ms =
@@ -540,21 +419,22 @@ static void on_drain_timer(void *arg)
     sl_timer_arm(app->drain_timer, DRAIN_POLL_MS);
 }
 
-static size_t waiting(const struct app *app)
-{
-    struct pub_intake_state state = { 0 };
-    pub_intake_look(app->intake, &state);
-    return state.waiting;
-}
-
+/* Asked for on any loop. */
 static void look(void *arg, struct sl_health_state *out_state)
 {
-    const struct app *app = arg;
-    struct pub_intake_state state = { 0 };
-    pub_intake_look(app->intake, &state);
-    out_state->is_degraded = !state.is_confirming;
-    out_state->waiting = app->is_draining   ? "draining"
-                         : !state.has_tried ? "the first attempt to reach the broker is not over"
-                         : !state.can_take  ? "the broker is away and nothing durable can be done"
-                                            : NULL;
+    struct app *app = arg;
+    struct pub_standing all = { 0 };
+    pub_board_read(&app->board, &all);
+    bool can_take = pub_intake_can_take(app->lanes.items[0].intake, all.has_broker);
+    out_state->is_degraded = !all.is_confirming;
+    out_state->waiting = app->is_draining ? "draining"
+                         : !all.has_tried ? "the first attempt to reach the broker is not over"
+                         : !can_take      ? "the broker is away and nothing durable can be done"
+                                          : NULL;
+}
+
+static bool are_alive(void *arg)
+{
+    struct app *app = arg;
+    return pub_lanes_are_alive(&app->lanes);
 }

@@ -28,8 +28,8 @@ static void report(struct pub_outcomes *outcomes, const char *name, const char *
                    const char *msg, const struct pub_degraded *event)
 {
     const struct sl_envelope *envelope = event->envelope;
-    sl_loss(outcomes->log, outcomes->levels->degraded, name, msg, sl_bool("degraded", true),
-            sl_str("kept", kept), sl_text("event_id", envelope->id),
+    sl_loss(outcomes->log, (enum sl_level)outcomes->levels->degraded, name, msg,
+            sl_bool("degraded", true), sl_str("kept", kept), sl_text("event_id", envelope->id),
             sl_text("event_type", envelope->type), sl_text("source", envelope->source),
             sl_int("body_bytes", (int64_t)envelope->body.bytes),
             sl_str("body_sha256", event->body_sha256), sl_str("reason", event->reason));

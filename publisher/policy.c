@@ -23,12 +23,6 @@ static bool read_policy(struct sl_span text, enum pub_policy *out_policy);
 static bool is_known(struct sl_span source, const char *const *known);
 static bool add(struct pub_policy_list *out, struct sl_span source, enum pub_policy policy);
 
-const char *pub_policy_name(enum pub_policy policy)
-{
-    SL_ASSERT(policy < PUB_POLICIES);
-    return names[policy];
-}
-
 enum pub_deed pub_policy_decide(enum pub_policy policy, const struct pub_means *means,
                                 unsigned failed)
 {

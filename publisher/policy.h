@@ -24,8 +24,6 @@ enum pub_policy {
     PUB_POLICY_REJECT,
     PUB_POLICIES
 };
-/* "journal", "journal+drop", "drop", "reject". */
-const char *pub_policy_name(enum pub_policy policy);
 
 enum pub_deed { PUB_DEED_PUBLISH, PUB_DEED_JOURNAL, PUB_DEED_DROP, PUB_DEED_REFUSE, PUB_DEEDS };
 

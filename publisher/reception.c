@@ -5,6 +5,8 @@
 #include "publisher/refuse.h"
 #include "shared/clock.h"
 
+static bool is_within_rate(struct pub_reception *reception, struct pub_source *source,
+                           struct sl_http_request *request, int *out_status);
 static struct pub_webhook gather(const struct pub_source *source,
                                  const struct sl_http_request *request);
 static bool turn_away(struct pub_reception *reception, const struct pub_source *source,
@@ -35,7 +37,7 @@ bool pub_reception_admit(struct pub_reception *reception, struct pub_source *sou
     }
     pub_flood_good(reception->flood, client, now_ms);
     sl_series_add(source->matches[judgement.key], 1);
-    return pub_reception_within_rate(reception, source, request, out_status);
+    return is_within_rate(reception, source, request, out_status);
 }
 
 static struct pub_webhook gather(const struct pub_source *source,
@@ -72,14 +74,18 @@ static bool turn_away(struct pub_reception *reception, const struct pub_source *
     return false;
 }
 
-bool pub_reception_within_rate(struct pub_reception *reception, struct pub_source *source,
-                               struct sl_http_request *request, int *out_status)
+/* Whether the source may send one more now; counts it. False: answered. */
+static bool is_within_rate(struct pub_reception *reception, struct pub_source *source,
+                           struct sl_http_request *request, int *out_status)
 {
-    if (!source->has_rate || pub_bucket_take(&source->rate, sl_clock_mono_ms())) {
+    if (source->rate == NULL) {
         return true;
     }
-    return slow_down(reception, source, "rate", pub_bucket_wait_s(&source->rate), request,
-                     out_status);
+    pthread_mutex_lock(&source->rate->lock);
+    bool may = pub_bucket_take(&source->rate->bucket, sl_clock_mono_ms());
+    unsigned wait_s = may ? 0 : pub_bucket_wait_s(&source->rate->bucket);
+    pthread_mutex_unlock(&source->rate->lock);
+    return may || slow_down(reception, source, "rate", wait_s, request, out_status);
 }
 
 /* Not one line for each: the counter says how many. */

@@ -26,8 +26,4 @@ bool pub_reception_admit(struct pub_reception *reception, struct pub_source *sou
                          struct sl_span client, struct sl_http_request *request,
                          int *out_status) SL_MUST;
 
-/* Whether the source may send one more now; counts it. False: answered. */
-bool pub_reception_within_rate(struct pub_reception *reception, struct pub_source *source,
-                               struct sl_http_request *request, int *out_status) SL_MUST;
-
 #endif

@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/config/conf_tell.h"
+
 #define NAMES_BYTES_MAX 2048u
-#define MISTAKES_SHOWN  12u
 #define BY_RELOAD       "a reload"
 #define STRIPE_SECRET   "STRIPE_WEBHOOK_SECRET"
 
@@ -24,6 +25,7 @@ static void check(const struct pub_reload *reload, const struct pub_config *fres
                   struct sl_buf *mistakes);
 static bool apply(struct pub_reload *reload, struct pub_config *fresh,
                   const struct pub_reload_plan *plan, struct sl_err *err);
+static bool change_broker(struct pub_reload *reload, struct pub_config *fresh, struct sl_err *err);
 static bool can_reload(const struct pub_config *now, const struct pub_config *fresh,
                        const char *name, struct pub_reload_plan *plan);
 static void compare_sources(const struct pub_config *now, const struct pub_config *fresh,
@@ -31,7 +33,6 @@ static void compare_sources(const struct pub_config *now, const struct pub_confi
 static void compare_hashes(const struct pub_config *now, const struct pub_config *fresh,
                            struct pub_reload_plan *plan);
 static void append_name(struct sl_buf *names, const char *name);
-static void tell_failed(struct sl_log *log, const struct sl_buf *mistakes);
 static const char *shown(const struct sl_buf *names);
 
 void pub_reload_run(struct pub_reload *reload)
@@ -50,7 +51,7 @@ void pub_reload_run(struct pub_reload *reload)
         }
     }
     if (mistakes.used_bytes > 0) {
-        tell_failed(reload->log, &mistakes);
+        sl_conf_tell_mistakes(reload->log, &mistakes);
         return;
     }
     /* Whatever the level is by now: an operator waits for this line. */
@@ -75,9 +76,12 @@ static bool apply(struct pub_reload *reload, struct pub_config *fresh,
                   const struct pub_reload_plan *plan, struct sl_err *err)
 {
     struct pub_config *config = reload->config;
-    if (plan->has_amqp && !pub_intake_change_broker(reload->intake, &fresh->amqp, err)) {
+    SL_DONE(pub_lanes_keys_done) struct pub_lanes_keys keys = { .count = 0 };
+    if (!pub_lanes_keys_make(&keys, reload->lanes, fresh, err) ||
+        (plan->has_amqp && !change_broker(reload, fresh, err))) {
         return false;
     }
+    pub_lanes_keys_swap(&keys, reload->lanes, plan->secret_places, plan->secret_count);
     for (size_t i = 0; i < plan->secret_count; i++) {
         pub_config_swap_secrets(config, fresh, plan->secret_places[i]);
     }
@@ -104,6 +108,19 @@ static bool apply(struct pub_reload *reload, struct pub_config *fresh,
     pub_levels_set(reload->levels, (enum sl_level)config->log_level, BY_RELOAD);
     pub_levels_set_degraded(reload->levels, (enum sl_level)config->degraded_log_level, BY_RELOAD);
     return true;
+}
+
+/* Each lane has a link of its own; should there be memory for some only, those go over, and the next reload takes the rest. */
+static bool change_broker(struct pub_reload *reload, struct pub_config *fresh, struct sl_err *err)
+{
+    for (size_t i = 1; i < reload->lanes->count; i++) {
+        SL_DONE(sl_amqp_url_done) struct sl_amqp_url url = { .host_count = 0 };
+        if (!pub_config_amqp(fresh, &url, err) ||
+            !pub_intake_change_broker(reload->lanes->items[i].intake, &url, err)) {
+            return false;
+        }
+    }
+    return pub_intake_change_broker(reload->lanes->items[0].intake, &fresh->amqp, err);
 }
 
 void pub_reload_compare(const struct pub_config *now, const struct pub_config *fresh,
@@ -192,26 +209,3 @@ static const char *shown(const struct sl_buf *names)
 }
 
 /* One line with every mistake in a field of its own, as far as a line goes; the number is that of all. */
-static void tell_failed(struct sl_log *log, const struct sl_buf *mistakes)
-{
-    char keys[MISTAKES_SHOWN][16];
-    struct sl_field fields[MISTAKES_SHOWN + 2];
-    size_t count = 0;
-    size_t shown_count = 1;
-    struct sl_span rest = sl_buf_span(mistakes);
-    struct sl_span mistake = { 0 };
-    while (sl_span_split(&rest, '\n', &mistake)) {
-        if (mistake.bytes == 0) {
-            continue;
-        }
-        if (count < MISTAKES_SHOWN) {
-            snprintf(keys[count], sizeof keys[count], "mistake_%zu", count + 1);
-            fields[shown_count++] = sl_text(keys[count], mistake);
-        }
-        count++;
-    }
-    fields[0] = sl_int("mistakes", (int64_t)count);
-    fields[shown_count] = (struct sl_field){ .key = NULL };
-    sl_log_write(log, SL_ERROR, true, "process.reload_failed",
-                 "the new configuration is wrong; the old one stays in force", fields);
-}

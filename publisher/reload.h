@@ -11,8 +11,7 @@
 #ifndef PUBLISHER_RELOAD_H
 #define PUBLISHER_RELOAD_H
 
-#include "publisher/config.h"
-#include "publisher/intake.h"
+#include "publisher/lanes.h"
 #include "publisher/levels.h"
 #include "shared/sentry/sentry.h"
 
@@ -21,7 +20,7 @@ struct pub_reload {
     char *const *environment;
     struct sl_log *log;
     struct pub_levels *levels;
-    struct pub_intake *intake;
+    struct pub_lanes *lanes;  /* held by whoever runs this */
     struct sl_sentry *sentry; /* NULL: none */
 };
 

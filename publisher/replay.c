@@ -89,6 +89,8 @@ static void open_series(struct pub_replay *replay)
     replay->missing = sl_metrics_series(metrics, SL_M_JOURNAL_MISSING, NULL, NULL);
     replay->replayed = sl_metrics_series(metrics, SL_M_JOURNAL_REPLAYED, NULL, NULL);
     const struct sl_journal_stats stats = show(replay);
+    sl_series_set(sl_metrics_series(metrics, SL_M_JOURNAL_MAX, NULL, NULL),
+                  (int64_t)stats.quota_bytes);
     sl_series_set(sl_metrics_series(metrics, SL_M_JOURNAL_FOUND, NULL, NULL),
                   (int64_t)(stats.totals.found - stats.totals.found_resolved));
 }

@@ -35,10 +35,12 @@ static void add(struct pub_sources *sources, const struct pub_config *config, si
         .is_closed = is_billing && !config->flag_billing,
         .tolerance_s = tolerance_ms / 1000,
         .number = (uint16_t)(place + 1),
-        .has_rate = rules->rate > 0,
     };
-    if (source->has_rate) {
-        source->rate = pub_bucket_make(rules->rate, rules->burst, now_ms);
+    if (rules->rate > 0) {
+        source->rate = &sources->rates[sources->count - 1];
+        *source->rate =
+            (struct pub_rate){ .lock = PTHREAD_MUTEX_INITIALIZER,
+                               .bucket = pub_bucket_make(rules->rate, rules->burst, now_ms) };
     }
     for (size_t i = 0; i < SL_STRIPE_SECRETS_MAX; i++) {
         char number[8];
@@ -47,6 +49,19 @@ static void add(struct pub_sources *sources, const struct pub_config *config, si
             i < source->keyring->count || i < 2
                 ? sl_metrics_series(metrics, SL_M_SECRET_MATCHES, rules->name, number)
                 : sl_metrics_series(metrics, SL_M_SECRET_MATCHES, rules->name, "more");
+    }
+}
+
+void pub_sources_join(struct pub_sources *sources, struct pub_sources *first,
+                      const struct pub_keyring *keyrings)
+{
+    *sources = (struct pub_sources){ .count = first->count };
+    for (size_t i = 0; i < first->count; i++) {
+        struct pub_source *source = &sources->items[i];
+        *source = first->items[i];
+        if (source->rules != NULL) {
+            source->keyring = &keyrings[source->number - 1];
+        }
     }
 }
 

@@ -105,7 +105,7 @@ bool pub_stores_can_journal(const struct pub_stores *stores)
     return stores->journal != NULL && sl_journal_state(stores->journal) == SL_JOURNAL_OK;
 }
 
-bool pub_stores_can_drop(const struct pub_stores *stores)
+bool pub_stores_can_drop(struct pub_stores *stores)
 {
-    return stores->drops.dir >= 0 && stores->drops.file >= 0;
+    return pub_drops_can_write(&stores->drops);
 }

@@ -4,7 +4,7 @@
  * Opens both and says in the log what can be used and what cannot, and why. A publisher without them still works: policies that need them
  * refuse. What the journal finds is logged as it is found.
  * Refuses: deciding which of them an event goes to (policy).
- * Threads: belongs to its loop.
+ * Threads: belongs to its loop; any loop asks what can be used and writes drops, and appends to the journal by way of keep.h.
  */
 #ifndef PUBLISHER_STORES_H
 #define PUBLISHER_STORES_H
@@ -40,6 +40,6 @@ void pub_stores_open(struct pub_stores *stores, const struct pub_stores_opts *op
 /* on_appended still comes from inside, for what the journal had accepted. Needs pub_stores_open before. */
 void pub_stores_close(struct pub_stores *stores);
 bool pub_stores_can_journal(const struct pub_stores *stores);
-bool pub_stores_can_drop(const struct pub_stores *stores);
+bool pub_stores_can_drop(struct pub_stores *stores);
 
 #endif

@@ -7,6 +7,10 @@
 /* Ids, type, routing key, the parse tree of the first levels, and the parser's copy of the body. */
 #define FACTS_BYTES_ROOM (1024u * 1024u)
 
+static bool wrap_produced(struct pub_wrap *wrap, const struct sl_envelope *envelope,
+                          struct sl_err *err);
+static bool wrap_request(struct pub_wrap *wrap, const struct pub_source *source,
+                         const struct sl_http_request *request, struct sl_err *err);
 static bool route(struct pub_wrap *wrap, struct sl_err *err);
 
 bool pub_wrap_init(struct pub_wrap *wrap, size_t body_bytes_max, struct sl_err *err)
@@ -25,8 +29,16 @@ void pub_wrap_done(struct pub_wrap *wrap)
     *wrap = (struct pub_wrap){ 0 };
 }
 
-bool pub_wrap_request(struct pub_wrap *wrap, const struct pub_source *source,
-                      const struct sl_http_request *request, struct sl_err *err)
+bool pub_wrap_event(struct pub_wrap *wrap, const struct pub_event *event, struct sl_err *err)
+{
+    const struct pub_waiter *waiter = &event->waiter;
+    return waiter->batch == NULL
+               ? wrap_request(wrap, event->source, waiter->request, err)
+               : wrap_produced(wrap, &waiter->batch->production.items[waiter->place].envelope, err);
+}
+
+static bool wrap_request(struct pub_wrap *wrap, const struct pub_source *source,
+                         const struct sl_http_request *request, struct sl_err *err)
 {
     sl_arena_reset(&wrap->arena);
     sl_buf_reset(&wrap->bytes);
@@ -70,8 +82,8 @@ static bool route(struct pub_wrap *wrap, struct sl_err *err)
     return true;
 }
 
-bool pub_wrap_produced(struct pub_wrap *wrap, const struct sl_envelope *envelope,
-                       struct sl_err *err)
+static bool wrap_produced(struct pub_wrap *wrap, const struct sl_envelope *envelope,
+                          struct sl_err *err)
 {
     sl_arena_reset(&wrap->arena);
     sl_buf_reset(&wrap->bytes);

@@ -8,6 +8,7 @@
 #ifndef PUBLISHER_WRAP_H
 #define PUBLISHER_WRAP_H
 
+#include "publisher/pending.h"
 #include "publisher/source.h"
 #include "shared/amqp/amqp_link.h"
 #include "shared/event/delay_route.h"
@@ -29,12 +30,9 @@ bool pub_wrap_init(struct pub_wrap *wrap, size_t body_bytes_max, struct sl_err *
 /* Accepts zeroed storage. */
 void pub_wrap_done(struct pub_wrap *wrap);
 
-/* Fills envelope, bytes and routing_key. False without memory (SL_E_MEMORY, SL_E_LIMIT). */
-bool pub_wrap_request(struct pub_wrap *wrap, const struct pub_source *source,
-                      const struct sl_http_request *request, struct sl_err *err) SL_MUST;
-/* The same for an event of our own programs, whose envelope is made already. */
-bool pub_wrap_produced(struct pub_wrap *wrap, const struct sl_envelope *envelope,
-                       struct sl_err *err) SL_MUST;
+/* Fills envelope, bytes and routing_key from what somebody waits for: a webhook's request, or an event of our own programs. False without memory (SL_E_MEMORY, SL_E_LIMIT). */
+bool pub_wrap_event(struct pub_wrap *wrap, const struct pub_event *event,
+                    struct sl_err *err) SL_MUST;
 /* The same from an envelope that was encoded before: copied, so that one call serves both. */
 bool pub_wrap_encoded(struct pub_wrap *wrap, struct sl_span bytes, struct sl_err *err) SL_MUST;
 

@@ -115,12 +115,3 @@ void sl_buf_commit(struct sl_buf *buf, size_t bytes)
     buf->used_bytes += bytes;
     buf->data[buf->used_bytes] = '\0';
 }
-
-void sl_buf_consume(struct sl_buf *buf, size_t bytes)
-{
-    SL_ASSERT(bytes <= buf->used_bytes);
-    if (bytes > 0) {
-        memmove(buf->data, buf->data + bytes, buf->used_bytes - bytes + 1);
-        buf->used_bytes -= bytes;
-    }
-}

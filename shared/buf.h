@@ -37,8 +37,6 @@ bool sl_buf_printf(struct sl_buf *buf, const char *fmt, ...) SL_PRINTF(2, 3);
 /* Room for `bytes` more at the end, to be filled by the caller and then claimed with sl_buf_commit; NULL on failure. */
 char *sl_buf_reserve(struct sl_buf *buf, size_t bytes) SL_MUST;
 void sl_buf_commit(struct sl_buf *buf, size_t bytes);
-/* Drops the first `bytes`. */
-void sl_buf_consume(struct sl_buf *buf, size_t bytes);
 
 static inline bool sl_buf_ok(const struct sl_buf *buf)
 {

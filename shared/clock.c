@@ -29,11 +29,16 @@ int64_t sl_clock_wall_us(void)
 
 void sl_clock_rfc3339(int64_t wall_us, char out_text[SL_RFC3339_BYTES])
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
+    char day[SL_RFC3339_BYTES];
+    sl_clock_rfc3339_s(wall_us / 1000000, day);
     unsigned micros = (unsigned)(wall_us % 1000000) % 1000000u;
+    snprintf(out_text, SL_RFC3339_BYTES, "%.19s.%06uZ", day, micros);
+}
+
+void sl_clock_rfc3339_s(int64_t wall_s, char out_text[SL_RFC3339_BYTES])
+{
+    time_t seconds = (time_t)wall_s;
     struct tm parts = { 0 };
     gmtime_r(&seconds, &parts);
-    char day[24];
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out_text, SL_RFC3339_BYTES, "%.19s.%06uZ", day, micros);
+    strftime(out_text, SL_RFC3339_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }

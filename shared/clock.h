@@ -18,5 +18,7 @@ int64_t sl_clock_wall_us(void);
 
 /* RFC 3339, UTC, microseconds. */
 void sl_clock_rfc3339(int64_t wall_us, char out_text[SL_RFC3339_BYTES]);
+/* The same in whole seconds, as people read it. */
+void sl_clock_rfc3339_s(int64_t wall_s, char out_text[SL_RFC3339_BYTES]);
 
 #endif

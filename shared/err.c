@@ -68,8 +68,17 @@ const char *sl_code_page(enum sl_code code)
 
 int sl_err_exit_status(const struct sl_err *err)
 {
-    if (err->code == SL_E_USAGE) {
-        return EX_USAGE;
+    static const struct {
+        enum sl_code code;
+        int status;
+    } own[] = { { SL_E_USAGE, EX_USAGE },
+                { SL_E_ABSENT, EX_NOINPUT },
+                { SL_E_CREATE, EX_CANTCREAT },
+                { SL_E_IO, EX_IOERR } };
+    for (size_t i = 0; i < SL_COUNT(own); i++) {
+        if (err->code == own[i].code) {
+            return own[i].status;
+        }
     }
     switch (sl_err_fault(err)) {
     case SL_FAULT_TRANSIENT:

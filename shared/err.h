@@ -46,7 +46,8 @@ const char *sl_code_name(enum sl_code code);
 /* Page below runbooks/ that says what to do. Never NULL. */
 const char *sl_code_page(enum sl_code code);
 
-/* Exit status of a program that ends with this error (sysexits: 64 usage, 65 data, 69 dependency, 70 bug, 78 configuration). */
+/* Exit status of a program that ends with this error (sysexits: 64 usage, 65 data, 66 what was named is not there,
+ * 69 dependency, 70 bug, 73 a file cannot be made, 74 reading or writing failed, 78 configuration). */
 int sl_err_exit_status(const struct sl_err *err);
 
 #endif

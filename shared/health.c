@@ -6,6 +6,7 @@
 #define HEALTH_BYTES_MAX  4096u
 #define METRICS_BYTES_MAX (1024u * 1024u)
 
+static void write_body(const struct sl_health *health, int64_t wall_us, struct sl_buf *out);
 static void answer_health(const struct sl_health *health, struct sl_http_request *request);
 static void answer_livez(const struct sl_health *health, struct sl_http_request *request);
 static void answer_readyz(const struct sl_health *health, struct sl_http_request *request);
@@ -54,7 +55,8 @@ void sl_health_on_request(struct sl_http_request *request, void *health)
     }
 }
 
-void sl_health_body(const struct sl_health *health, int64_t wall_us, struct sl_buf *out)
+/* The body of /health. */
+static void write_body(const struct sl_health *health, int64_t wall_us, struct sl_buf *out)
 {
     struct sl_health_state state = { 0 };
     health->look(health->arg, &state);
@@ -89,7 +91,7 @@ static void answer_health(const struct sl_health *health, struct sl_http_request
 {
     SL_DONE(sl_buf_done) struct sl_buf body = { 0 };
     sl_buf_init(&body, HEALTH_BYTES_MAX);
-    sl_health_body(health, sl_clock_wall_us(), &body);
+    write_body(health, sl_clock_wall_us(), &body);
     if (!sl_buf_ok(&body)) {
         reply_json(request, 503, "{\"error\":\"out of memory\"}\n");
         return;

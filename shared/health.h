@@ -35,7 +35,4 @@ bool sl_health_answer(const struct sl_health *health, struct sl_http_request *re
 /* An on_request for a server that offers nothing else: sl_health_answer, or 404. arg is a const struct sl_health *. */
 void sl_health_on_request(struct sl_http_request *request, void *health);
 
-/* The body of /health. */
-void sl_health_body(const struct sl_health *health, int64_t wall_us, struct sl_buf *out);
-
 #endif

@@ -25,6 +25,11 @@ struct address {
     socklen_t bytes;
 };
 
+/* A port of the kernel's own range is taken by any outgoing connection that happens to get it, and for a minute after its end: tcp(7), ip(7). */
+static const char in_use[] = ": another process listens there, or a connection of this machine has "
+                             "used the port in the last minute (choose one outside "
+                             "net.ipv4.ip_local_port_range)";
+
 static const char *parse(const char *text, struct address *out);
 static const char *parse_unix(const char *path, struct address *out);
 static const char *parse_tcp(const char *text, struct address *out);
@@ -48,12 +53,41 @@ int sl_listen_open(const char *address, bool reuse_port, struct sl_err *err)
     if (fd >= 0 && bind_and_listen(fd, &parsed, reuse_port)) {
         return fd;
     }
-    sl_fail(err, SL_E_NET_LISTEN, "cannot listen on %.*s: %s", (int)SL_LISTEN_ADDRESS_MAX, address,
-            strerror(errno));
+    sl_fail(err, SL_E_NET_LISTEN, "cannot listen on %.*s: %s%s", (int)SL_LISTEN_ADDRESS_MAX,
+            address, strerror(errno), errno == EADDRINUSE ? in_use : "");
     if (fd >= 0) {
         close(fd);
     }
     return -1;
+}
+
+int sl_listen_beside(int fd, struct sl_err *err)
+{
+    struct address address = { .bytes = sizeof address.socket };
+    int is_shared = 0;
+    socklen_t bytes = sizeof is_shared;
+    if (getsockname(fd, (struct sockaddr *)&address.socket, &address.bytes) != 0) {
+        sl_fail(err, SL_E_NET_LISTEN, "cannot tell where a socket listens: %s", strerror(errno));
+        return -1;
+    }
+    bool is_tcp = address.socket.ss_family != AF_UNIX &&
+                  getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is_shared, &bytes) == 0;
+    int beside = -1;
+    if (is_tcp && is_shared != 0) {
+        beside = socket(address.socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (beside >= 0 && !bind_and_listen(beside, &address, true)) {
+            int why = errno;
+            close(beside);
+            beside = -1;
+            errno = why;
+        }
+    } else {
+        beside = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+    if (beside < 0) {
+        sl_fail(err, SL_E_NET_LISTEN, "cannot listen once more: %s", strerror(errno));
+    }
+    return beside;
 }
 
 const char *sl_listen_objection(const char *address)

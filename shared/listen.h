@@ -18,6 +18,11 @@
 
 /* Non-blocking, closed on exec, listening; the caller's to close. reuse_port: several sockets share one TCP address. -1 on failure. */
 int sl_listen_open(const char *address, bool reuse_port, struct sl_err *err) SL_MUST;
+/*
+ * One more socket for the place where fd listens, the caller's to close: with a queue of its own when fd shares its TCP address (reuse_port), else fd once
+ * more. -1 on failure.
+ */
+int sl_listen_beside(int fd, struct sl_err *err) SL_MUST;
 /* NULL, or what is wrong with the text. */
 const char *sl_listen_objection(const char *address);
 /* Of "unix:/path", the path; NULL for others, and for NULL. */

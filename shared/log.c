@@ -14,6 +14,7 @@
 #include "shared/buf.h"
 #include "shared/clock.h"
 #include "shared/json/json_write.h"
+#include "shared/metrics.h"
 
 /* Ordinary lines stop at the first bound, so that lines of loss still find room. */
 #define QUEUE_ORDINARY_BYTES_MAX (1024u * 1024u)
@@ -26,6 +27,7 @@ struct sl_log {
     bool as_text;
     _Atomic int level;
     _Atomic uint64_t dropped;
+    struct sl_series *_Atomic dropped_series; /* NULL: nobody counts */
     _Atomic bool stop;
 
     pthread_mutex_t lock;
@@ -196,9 +198,9 @@ void sl_log_set_level(struct sl_log *log, enum sl_level level)
     atomic_store(&log->level, (int)level);
 }
 
-uint64_t sl_log_dropped(const struct sl_log *log)
+void sl_log_count_dropped(struct sl_log *log, struct sl_series *dropped)
 {
-    return atomic_load(&log->dropped);
+    atomic_store(&log->dropped_series, dropped);
 }
 
 void sl_log_write(struct sl_log *log, enum sl_level level, bool is_loss, const char *event,
@@ -305,6 +307,10 @@ static void enqueue(struct sl_log *log, const struct sl_buf *line, bool is_loss)
     }
     bool is_written = !queued && is_loss && write_all(log, line->data, line->used_bytes, false);
     if (!queued && !is_written) {
+        struct sl_series *series = atomic_load(&log->dropped_series);
         atomic_fetch_add(&log->dropped, 1);
+        if (series != NULL) {
+            sl_series_add(series, 1);
+        }
     }
 }

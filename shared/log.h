@@ -52,6 +52,7 @@ static inline struct sl_field sl_bool(const char *key, bool value)
 }
 
 struct sl_log;
+struct sl_series; /* metrics.h */
 
 struct sl_log_opts {
     const char *service; /* SERVICE_NAME or the program's name; borrowed for the log's life */
@@ -66,8 +67,8 @@ struct sl_log *sl_log_new(const struct sl_log_opts *opts, struct sl_err *err) SL
 /* Writes what is queued, ends the thread. Accepts NULL. */
 void sl_log_free(struct sl_log *log);
 void sl_log_set_level(struct sl_log *log, enum sl_level level);
-/* Lines dropped because nobody read them in time. */
-uint64_t sl_log_dropped(const struct sl_log *log);
+/* Lines that are dropped from here on, because nobody reads them in time, are counted there too; it outlives the log. */
+void sl_log_count_dropped(struct sl_log *log, struct sl_series *dropped);
 
 /* fields end with a NULL key. log may be NULL (then nothing happens). */
 void sl_log_write(struct sl_log *log, enum sl_level level, bool is_loss, const char *event,

@@ -3,6 +3,9 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+/* A cancelled question of evdns takes three: its own answer, ours, the end of its base. */
+#define OWED_TURNS_MAX 8
+
 struct watched_signal {
     struct event *event;
     void (*fn)(int, void *);
@@ -13,6 +16,7 @@ struct sl_loop {
     struct event_base *base;
     struct watched_signal signals[SL_LOOP_SIGNALS_MAX];
     size_t signal_count;
+    size_t owed;
 };
 
 struct sl_timer {
@@ -51,6 +55,9 @@ void sl_loop_free(struct sl_loop *loop)
     for (size_t i = 0; i < loop->signal_count; i++) {
         event_free(loop->signals[i].event);
     }
+    for (int turns = 0; loop->owed > 0 && turns < OWED_TURNS_MAX; turns++) {
+        event_base_loop(loop->base, EVLOOP_NONBLOCK);
+    }
     event_base_free(loop->base);
     free(loop);
 }
@@ -58,6 +65,17 @@ void sl_loop_free(struct sl_loop *loop)
 struct event_base *sl_loop_base(struct sl_loop *loop)
 {
     return loop->base;
+}
+
+void sl_loop_owe(struct sl_loop *loop)
+{
+    loop->owed++;
+}
+
+void sl_loop_pay(struct sl_loop *loop)
+{
+    SL_ASSERT(loop->owed > 0);
+    loop->owed--;
 }
 
 bool sl_loop_run(struct sl_loop *loop, struct sl_err *err)

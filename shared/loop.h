@@ -18,9 +18,12 @@ struct sl_loop;
 struct sl_timer;
 
 struct sl_loop *sl_loop_new(struct sl_err *err) SL_MUST;
-/* Everything registered must be gone, save signals, which the loop owns. Accepts NULL. */
+/* Everything registered must be gone, save signals, which the loop owns, and what is owed, which ends now. Accepts NULL. */
 void sl_loop_free(struct sl_loop *loop);
 struct event_base *sl_loop_base(struct sl_loop *loop);
+/* What a library ends only in later turns, such as a question that was cancelled, is owed until it is paid. Each must be payable in a few turns that wait for nothing. */
+void sl_loop_owe(struct sl_loop *loop);
+void sl_loop_pay(struct sl_loop *loop);
 
 /* Runs until sl_loop_stop. False only when the loop itself broke. */
 bool sl_loop_run(struct sl_loop *loop, struct sl_err *err) SL_MUST;

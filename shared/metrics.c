@@ -37,6 +37,7 @@ static const int64_t bucket_us[] = { 1000,    2500,    5000,    10000,   25000, 
 
 struct sl_series {
     enum sl_metric id;
+    struct sl_series *next; /* of its family */
     char label1[LABEL_BYTES_MAX];
     char label2[LABEL_BYTES_MAX];
     _Atomic int64_t value; /* histograms: sum in microseconds */
@@ -46,13 +47,15 @@ struct sl_series {
 struct sl_metrics {
     pthread_mutex_t lock;
     struct sl_series *series[SL_METRICS_SERIES_MAX + SL_M_COUNT]; /* the tail is for "other" */
+    struct sl_series *first[SL_M_COUNT];                          /* of each family */
     size_t count;
     int64_t started_s;
     struct sl_series nowhere; /* takes the counts when there is no memory for a series */
 };
 
-static bool has_labels(const struct sl_series *series, enum sl_metric id, const char *label1,
-                       const char *label2);
+static struct sl_series *find(const struct sl_metrics *metrics, enum sl_metric id,
+                              const char *label1, const char *label2);
+static bool has_labels(const struct sl_series *series, const char *label1, const char *label2);
 static void render_series(const struct sl_series *series, struct sl_buf *out);
 static void render_labels(const struct sl_series *series, const char *bucket, struct sl_buf *out);
 static void render_process(const struct sl_metrics *metrics, struct sl_buf *out);
@@ -87,17 +90,12 @@ struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric i
     label1 = label1 == NULL ? "" : label1;
     label2 = label2 == NULL ? "" : label2;
     pthread_mutex_lock(&metrics->lock);
-    struct sl_series *found = NULL;
-    for (size_t i = 0; i < metrics->count && found == NULL; i++) {
-        found = has_labels(metrics->series[i], id, label1, label2) ? metrics->series[i] : NULL;
-    }
+    struct sl_series *found = find(metrics, id, label1, label2);
     bool is_full = metrics->count >= SL_METRICS_SERIES_MAX;
     if (found == NULL && is_full) {
         label1 = families[id].label1 == NULL ? "" : "other";
         label2 = families[id].label2 == NULL ? "" : "other";
-        for (size_t i = 0; i < metrics->count && found == NULL; i++) {
-            found = has_labels(metrics->series[i], id, label1, label2) ? metrics->series[i] : NULL;
-        }
+        found = find(metrics, id, label1, label2);
     }
     if (found == NULL && metrics->count < SL_COUNT(metrics->series)) {
         found = calloc(1, sizeof *found);
@@ -105,6 +103,8 @@ struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric i
             found->id = id;
             snprintf(found->label1, sizeof found->label1, "%s", label1);
             snprintf(found->label2, sizeof found->label2, "%s", label2);
+            found->next = metrics->first[id];
+            metrics->first[id] = found;
             metrics->series[metrics->count++] = found;
         }
     }
@@ -112,10 +112,19 @@ struct sl_series *sl_metrics_series(struct sl_metrics *metrics, enum sl_metric i
     return found == NULL ? &metrics->nowhere : found;
 }
 
-static bool has_labels(const struct sl_series *series, enum sl_metric id, const char *label1,
-                       const char *label2)
+static struct sl_series *find(const struct sl_metrics *metrics, enum sl_metric id,
+                              const char *label1, const char *label2)
 {
-    return series->id == id && strncmp(series->label1, label1, LABEL_BYTES_MAX - 1) == 0 &&
+    struct sl_series *series = metrics->first[id];
+    while (series != NULL && !has_labels(series, label1, label2)) {
+        series = series->next;
+    }
+    return series;
+}
+
+static bool has_labels(const struct sl_series *series, const char *label1, const char *label2)
+{
+    return strncmp(series->label1, label1, LABEL_BYTES_MAX - 1) == 0 &&
            strncmp(series->label2, label2, LABEL_BYTES_MAX - 1) == 0;
 }
 

@@ -1,6 +1,7 @@
 #include "shared/nearest.h"
 
 #define WORD_BYTES_MAX 63u
+#define SHORT_BYTES    3u
 
 struct name_list {
     const char *const *names;
@@ -37,8 +38,8 @@ const char *sl_nearest_of(struct sl_span word, const char *(*next)(const void *a
                           const void *arg)
 {
     const char *nearest = NULL;
-    size_t half = (word.bytes + 1) / 2;
-    size_t fewest = (half < SL_NEAREST_EDITS_MAX ? half : SL_NEAREST_EDITS_MAX) + 1;
+    size_t part = word.bytes == SHORT_BYTES ? 1 : (word.bytes + 1) / 2;
+    size_t fewest = (part < SL_NEAREST_EDITS_MAX ? part : SL_NEAREST_EDITS_MAX) + 1;
     const char *candidate = NULL;
     for (size_t i = 0; (candidate = next(arg, i)) != NULL; i++) {
         size_t edits = sl_nearest_edits(word, sl_span_of(candidate));

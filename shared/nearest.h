@@ -2,7 +2,7 @@
  * nearest - the known word that a mistyped one was probably meant to be.
  *
  * Decides only. A word is near when few insertions, deletions and replacements lead to it: at most SL_NEAREST_EDITS_MAX, and at most half of the
- * mistyped word.
+ * mistyped word; of three letters, one.
  * Threads: no state.
  */
 #ifndef SHARED_NEAREST_H

@@ -10,8 +10,8 @@
 /* One question. Outlives its resolver when it is cancelled, since evdns answers a cancelled question too, later. */
 struct question {
     struct sl_resolver *owner; /* NULL once cancelled */
-    struct event_base *base;
-    struct evdns_base *dns; /* owned */
+    struct sl_loop *loop;      /* which it is owed to until it has settled */
+    struct evdns_base *dns;    /* owned */
     struct evdns_getaddrinfo_request *request;
 };
 
@@ -65,9 +65,9 @@ void sl_resolver_start(struct sl_resolver *resolver, const char *name)
     resolver->addresses.count = 0;
     snprintf(resolver->name, sizeof resolver->name, "%s", name);
 
-    struct event_base *base = sl_loop_base(resolver->loop);
     struct question *question = calloc(1, sizeof *question);
-    struct evdns_base *dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    struct evdns_base *dns =
+        evdns_base_new(sl_loop_base(resolver->loop), EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (question == NULL || dns == NULL) {
         free(question);
         if (dns != NULL) {
@@ -79,7 +79,8 @@ void sl_resolver_start(struct sl_resolver *resolver, const char *name)
     }
     /* A missing file leaves 127.0.0.1 as the server; /etc/hosts is read in every case. */
     evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-    *question = (struct question){ .owner = resolver, .base = base, .dns = dns };
+    *question = (struct question){ .owner = resolver, .loop = resolver->loop, .dns = dns };
+    sl_loop_owe(question->loop);
     resolver->question = question;
 
     struct evutil_addrinfo hints = {
@@ -121,7 +122,9 @@ static void on_answer(int result, struct evutil_addrinfo *found, void *arg)
     }
     /* evdns is still on the stack: its base goes in the next turn. */
     const struct timeval now = { 0 };
-    if (event_base_once(question->base, -1, EV_TIMEOUT, on_settled, question, &now) != 0) {
+    if (event_base_once(sl_loop_base(question->loop), -1, EV_TIMEOUT, on_settled, question, &now) !=
+        0) {
+        sl_loop_pay(question->loop);
         free(question); /* no memory: rather leak the base than free it under evdns */
     }
 }
@@ -146,6 +149,7 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct question *question = arg;
     evdns_base_free(question->dns, 0);
+    sl_loop_pay(question->loop);
     free(question);
 }
 

@@ -67,15 +67,19 @@ static inline bool sl_span_starts_with(struct sl_span span, const char *prefix)
     return span.bytes >= bytes && memcmp(span.data, prefix, bytes) == 0;
 }
 
+static inline bool sl_is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* Without leading and trailing spaces, tabs, CR and LF. */
 static inline struct sl_span sl_span_trim(struct sl_span span)
 {
-    while (span.bytes > 0 && strchr(" \t\r\n", span.data[0]) != NULL && span.data[0] != '\0') {
+    while (span.bytes > 0 && sl_is_blank(span.data[0])) {
         span.data++;
         span.bytes--;
     }
-    while (span.bytes > 0 && span.data[span.bytes - 1] != '\0' &&
-           strchr(" \t\r\n", span.data[span.bytes - 1]) != NULL) {
+    while (span.bytes > 0 && sl_is_blank(span.data[span.bytes - 1])) {
         span.bytes--;
     }
     return span;

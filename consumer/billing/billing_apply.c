@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "consumer/billing/billing_collapse.h"
-#include "consumer/billing/billing_params.h"
+#include "consumer/billing/billing_steps.h"
 #include "consumer/billing/billing_twins.h"
+#include "consumer/billing/billing_wishes.h"
 
-#define STEPS_MAX 12u
 /* See plan_children. */
 #define PLANNED_ANEW_ROWS_MIN 32u
 
@@ -15,13 +15,7 @@ enum stage {
     STAGE_WRITE,   /* the newest of the batch, where it is newer than the table's */
     STAGE_ASK,     /* which others happened in the second of those that met an equal */
     STAGE_REWRITE, /* the last of their second */
-};
-
-/* What the plan writes to one table, in one way. */
-struct group {
-    struct con_billing_row **rows; /* in the order of arrival; collapsed by the plan */
-    size_t count;
-    size_t kept; /* the newest per key, first in rows */
+    STAGE_WISH,    /* what Stripe is to be asked */
 };
 
 struct con_billing {
@@ -29,20 +23,19 @@ struct con_billing {
     struct con_event *events;
     size_t event_count;
     struct con_billing_row **rows; /* of each event; NULL without one */
+    struct con_billing_wish *thin; /* what each event asks for by itself; kind NULL: nothing */
     size_t first;                  /* the range that is planned */
     size_t count;
 
     const char *subsystem; /* borrowed */
+    struct con_billing_asks asks;
     enum stage stage;
     struct con_billing_twins twins;
-    struct group upserts[CON_BILLING_TABLES];
-    struct group stubs[CON_BILLING_TABLES];
-    struct group lists[CON_BILLING_TABLES]; /* parents that listed all their children */
+    struct con_billing_group upserts[CON_BILLING_TABLES];
+    struct con_billing_group stubs[CON_BILLING_TABLES];
+    struct con_billing_group lists[CON_BILLING_TABLES]; /* parents that listed all their children */
 
-    struct con_billing_params params; /* of all steps */
-    struct sl_pg_step steps[STEPS_MAX];
-    const struct group *step_groups[STEPS_MAX];
-    size_t step_count;
+    struct con_billing_steps steps;
 };
 
 static bool read_event(struct con_billing *billing, size_t index, size_t *out_replaced,
@@ -50,32 +43,22 @@ static bool read_event(struct con_billing *billing, size_t index, size_t *out_re
 static bool group_rows(struct con_billing *billing, struct sl_err *err);
 static bool group_children(struct con_billing *billing, enum con_billing_table parent,
                            enum con_billing_table child, struct sl_err *err);
-static bool make_room(struct con_billing *billing, struct group *group, size_t count,
-                      struct sl_err *err);
-static void add(struct group *group, struct con_billing_row *row);
-static void collapse(struct group *group);
 static bool plan_twins(struct con_billing *billing, struct sl_err *err);
 static bool plan_last(struct con_billing *billing, struct sl_err *err);
 static bool group_last(struct con_billing *billing, size_t *out_count, struct sl_err *err);
-static bool end_plan(struct con_billing *billing, struct sl_err *err);
-static void plan_upsert(struct con_billing *billing, enum con_billing_table table,
-                        const char *name);
-static void plan_stub(struct con_billing *billing, enum con_billing_table table, const char *name);
+static bool plan_wishes(struct con_billing *billing, struct sl_err *err);
+static size_t gather_wishes(const struct con_billing *billing, struct con_billing_wish *wishes);
+static void upsert(struct con_billing *billing, enum con_billing_table table, const char *name);
 static void plan_children(struct con_billing *billing);
-static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
-                         const char *name);
-static void begin_step(struct con_billing *billing, const struct group *group, const char *name);
-static void end_step(struct con_billing *billing);
-static void put_field(struct con_billing *billing, enum con_billing_field field);
-static bool has_parent(enum con_billing_table table);
-static bool is_applied(const struct con_billing_row *row);
 
-struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem)
+struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem,
+                                    const struct con_billing_asks *asks)
 {
     struct con_billing *billing = calloc(1, sizeof *billing);
     if (billing != NULL) {
         billing->subsystem = subsystem;
-        con_billing_params_init(&billing->params, param_bytes_max);
+        billing->asks = *asks;
+        con_billing_steps_init(&billing->steps, param_bytes_max);
     }
     return billing;
 }
@@ -83,7 +66,7 @@ struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsyste
 void con_billing_free(struct con_billing *billing)
 {
     if (billing != NULL) {
-        con_billing_params_done(&billing->params);
+        con_billing_steps_done(&billing->steps);
         free(billing);
     }
 }
@@ -95,9 +78,10 @@ bool con_billing_read(struct con_billing *billing, struct sl_arena *arena, struc
     billing->events = events;
     billing->event_count = count;
     billing->count = 0;
-    billing->step_count = 0;
+    con_billing_steps_reset(&billing->steps);
     billing->rows = sl_arena_array(arena, count, sizeof billing->rows[0]);
-    if (billing->rows == NULL) {
+    billing->thin = sl_arena_array(arena, count, sizeof billing->thin[0]);
+    if (billing->rows == NULL || billing->thin == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no room for a batch of %zu events", count);
     }
     for (size_t i = 0; i < count; i++) {
@@ -119,6 +103,11 @@ static bool read_event(struct con_billing *billing, size_t index, size_t *out_re
         con_billing_event_read(&event->envelope, event->json, billing->arena, &subject, &why);
     if (is_read && subject.act == CON_BILLING_IGNORE) {
         event->verdict = CON_IGNORED;
+        if (con_billing_thin_is(event->envelope.type) &&
+            !con_billing_thin_read(&event->envelope, event->json, billing->arena,
+                                   &billing->thin[index])) {
+            billing->thin[index].kind = NULL;
+        }
         return true;
     }
     size_t replaced = 0;
@@ -149,8 +138,7 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     billing->count = count;
     billing->stage = STAGE_WRITE;
     billing->twins = (struct con_billing_twins){ 0 };
-    billing->step_count = 0;
-    con_billing_params_reset(&billing->params);
+    con_billing_steps_reset(&billing->steps);
     if (!group_rows(billing, err) ||
         !group_children(billing, CON_BILLING_SUBSCRIPTION, CON_BILLING_SUBSCRIPTION_ITEM, err) ||
         !group_children(billing, CON_BILLING_INVOICE, CON_BILLING_INVOICE_LINE, err)) {
@@ -158,33 +146,32 @@ bool con_billing_plan(struct con_billing *billing, size_t first, size_t count, s
     }
 
     /* Every worker takes the tables, and in them the rows, in one order: no deadlocks. Children need their parent's new version. */
-    plan_upsert(billing, CON_BILLING_CUSTOMER, "customer_upsert");
-    plan_stub(billing, CON_BILLING_CUSTOMER, "customer_delete");
-    plan_upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
-    plan_stub(billing, CON_BILLING_SUBSCRIPTION, "subscription_delete");
-    plan_upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
-    plan_stub(billing, CON_BILLING_INVOICE, "invoice_delete");
-    plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    upsert(billing, CON_BILLING_CUSTOMER, "customer_upsert");
+    con_billing_steps_stub(&billing->steps, &billing->stubs[CON_BILLING_CUSTOMER],
+                           "customer_delete");
+    upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
+    con_billing_steps_stub(&billing->steps, &billing->stubs[CON_BILLING_SUBSCRIPTION],
+                           "subscription_delete");
+    upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
+    con_billing_steps_stub(&billing->steps, &billing->stubs[CON_BILLING_INVOICE], "invoice_delete");
+    upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    upsert(billing, CON_BILLING_ACCOUNT, "account_upsert");
     plan_children(billing);
-    return end_plan(billing, err);
-}
-
-static bool end_plan(struct con_billing *billing, struct sl_err *err)
-{
-    if (!con_billing_params_end(&billing->params, err)) {
-        billing->step_count = 0;
-        return false;
+    if (billing->steps.count == 0) { /* nothing comes back that could change what is asked for */
+        billing->stage = STAGE_WISH;
+        return plan_wishes(billing, err);
     }
-    return true;
+    return con_billing_steps_end(&billing->steps, err);
 }
 
 /* Sorts the planned events' rows into groups, and collapses each. */
 static bool group_rows(struct con_billing *billing, struct sl_err *err)
 {
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
-        if (!make_room(billing, &billing->upserts[table], billing->count, err) ||
-            !make_room(billing, &billing->stubs[table], billing->count, err) ||
-            !make_room(billing, &billing->lists[table], billing->count, err)) {
+        if (!con_billing_group_init(&billing->upserts[table], billing->arena, billing->count,
+                                    err) ||
+            !con_billing_group_init(&billing->stubs[table], billing->arena, billing->count, err) ||
+            !con_billing_group_init(&billing->lists[table], billing->arena, billing->count, err)) {
             return false;
         }
     }
@@ -196,40 +183,22 @@ static bool group_rows(struct con_billing *billing, struct sl_err *err)
         row->is_written = false;
         row->is_late = false;
         row->last = NULL;
-        add(row->is_stub ? &billing->stubs[row->table] : &billing->upserts[row->table], row);
+        con_billing_group_add(
+            row->is_stub ? &billing->stubs[row->table] : &billing->upserts[row->table], row);
     }
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
-        collapse(&billing->upserts[table]);
-        collapse(&billing->stubs[table]);
+        con_billing_group_collapse(&billing->upserts[table]);
+        con_billing_group_collapse(&billing->stubs[table]);
     }
     return true;
-}
-
-static bool make_room(struct con_billing *billing, struct group *group, size_t count,
-                      struct sl_err *err)
-{
-    *group = (struct group){
-        .rows = sl_arena_array(billing->arena, count, sizeof group->rows[0]),
-    };
-    return group->rows != NULL || sl_fail(err, SL_E_MEMORY, "no room to sort %zu rows", count);
-}
-
-static void add(struct group *group, struct con_billing_row *row)
-{
-    group->rows[group->count++] = row;
-}
-
-static void collapse(struct group *group)
-{
-    group->kept = con_billing_collapse(group->rows, group->count);
 }
 
 /* Children of the parents that are left; one that two parents claim goes to the newer. */
 static bool group_children(struct con_billing *billing, enum con_billing_table parent,
                            enum con_billing_table child, struct sl_err *err)
 {
-    const struct group *parents = &billing->upserts[parent];
-    struct group *children = &billing->upserts[child];
+    const struct con_billing_group *parents = &billing->upserts[parent];
+    struct con_billing_group *children = &billing->upserts[child];
     size_t count = 0;
     for (size_t i = 0; i < parents->kept; i++) {
         for (const struct con_billing_row *row = parents->rows[i]->children; row != NULL;
@@ -237,65 +206,27 @@ static bool group_children(struct con_billing *billing, enum con_billing_table p
             count++;
         }
     }
-    if (!make_room(billing, children, count, err)) {
+    if (!con_billing_group_init(children, billing->arena, count, err)) {
         return false;
     }
     for (size_t i = 0; i < parents->kept; i++) {
         for (struct con_billing_row *row = parents->rows[i]->children; row != NULL;
              row = row->next) {
-            add(children, row);
+            con_billing_group_add(children, row);
         }
         if (parents->rows[i]->children_complete) {
-            add(&billing->lists[parent], parents->rows[i]);
+            con_billing_group_add(&billing->lists[parent], parents->rows[i]);
         }
     }
-    collapse(children);
+    con_billing_group_collapse(children);
     billing->lists[parent].kept = billing->lists[parent].count;
     return true;
 }
 
-static void plan_upsert(struct con_billing *billing, enum con_billing_table table, const char *name)
+static void upsert(struct con_billing *billing, enum con_billing_table table, const char *name)
 {
-    const struct group *group = &billing->upserts[table];
-    if (group->kept == 0) {
-        return;
-    }
-    begin_step(billing, group, name);
-    put_field(billing, CON_FIELD_ACCOUNT);
-    put_field(billing, CON_FIELD_LIVEMODE);
-    put_field(billing, CON_FIELD_ID);
-    for (size_t i = 0; i < con_billing_columns(table).count; i++) {
-        con_billing_params_column(&billing->params, table, i, group->rows, group->kept);
-    }
-    if (!has_parent(table)) {
-        put_field(billing, CON_FIELD_DELETED_AT);
-    }
-    put_field(billing, CON_FIELD_SRC_CREATED);
-    put_field(billing, CON_FIELD_SRC_PHASE);
-    put_field(billing, CON_FIELD_SRC_EVENT_ID);
-    if (!has_parent(table)) {
-        con_billing_params_flag(&billing->params, billing->stage == STAGE_REWRITE);
-    }
-    end_step(billing);
-}
-
-static bool has_parent(enum con_billing_table table)
-{
-    return table == CON_BILLING_SUBSCRIPTION_ITEM || table == CON_BILLING_INVOICE_LINE;
-}
-
-static void plan_stub(struct con_billing *billing, enum con_billing_table table, const char *name)
-{
-    if (billing->stubs[table].kept == 0) {
-        return;
-    }
-    begin_step(billing, &billing->stubs[table], name);
-    put_field(billing, CON_FIELD_ACCOUNT);
-    put_field(billing, CON_FIELD_LIVEMODE);
-    put_field(billing, CON_FIELD_ID);
-    put_field(billing, CON_FIELD_DELETED_AT);
-    put_field(billing, CON_FIELD_SRC_EVENT_ID);
-    end_step(billing);
+    con_billing_steps_upsert(&billing->steps, table, &billing->upserts[table], name,
+                             billing->stage == STAGE_REWRITE);
 }
 
 /*
@@ -310,74 +241,34 @@ static void plan_children(struct con_billing *billing)
                   billing->lists[CON_BILLING_SUBSCRIPTION].kept +
                   billing->lists[CON_BILLING_INVOICE].kept;
     if (rows >= PLANNED_ANEW_ROWS_MIN) {
-        SL_ASSERT(billing->step_count < STEPS_MAX);
-        billing->step_groups[billing->step_count] = NULL;
-        billing->steps[billing->step_count++] = (struct sl_pg_step){
-            .sql = "SET LOCAL plan_cache_mode = force_custom_plan",
-        };
+        con_billing_steps_setting(&billing->steps, "SET LOCAL plan_cache_mode = force_custom_plan");
     }
-    plan_upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
-    plan_missing(billing, CON_BILLING_SUBSCRIPTION, "subscription_item_missing");
-    plan_upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
-    plan_missing(billing, CON_BILLING_INVOICE, "invoice_line_missing");
-}
-
-static void plan_missing(struct con_billing *billing, enum con_billing_table parent,
-                         const char *name)
-{
-    if (billing->lists[parent].kept == 0) {
-        return;
-    }
-    begin_step(billing, &billing->lists[parent], name);
-    put_field(billing, CON_FIELD_ACCOUNT);
-    put_field(billing, CON_FIELD_LIVEMODE);
-    put_field(billing, CON_FIELD_ID);
-    put_field(billing, CON_FIELD_SRC_EVENT_ID);
-    end_step(billing);
-}
-
-static void begin_step(struct con_billing *billing, const struct group *group, const char *name)
-{
-    SL_ASSERT(billing->step_count < STEPS_MAX);
-    billing->step_groups[billing->step_count] = group;
-    billing->steps[billing->step_count] = (struct sl_pg_step){
-        .name = name,
-        .params = &billing->params.items[billing->params.count],
-    };
-}
-
-static void end_step(struct con_billing *billing)
-{
-    struct sl_pg_step *step = &billing->steps[billing->step_count++];
-    step->param_count = (size_t)(&billing->params.items[billing->params.count] - step->params);
-    SL_ASSERT(step->param_count <= SL_PG_PARAMS_MAX);
-}
-
-/* A parameter of the step that is being planned. */
-static void put_field(struct con_billing *billing, enum con_billing_field field)
-{
-    const struct group *group = billing->step_groups[billing->step_count];
-    con_billing_params_field(&billing->params, field, group->rows, group->kept);
+    upsert(billing, CON_BILLING_SUBSCRIPTION_ITEM, "subscription_item_upsert");
+    con_billing_steps_missing(&billing->steps, &billing->lists[CON_BILLING_SUBSCRIPTION],
+                              "subscription_item_missing");
+    upsert(billing, CON_BILLING_INVOICE_LINE, "invoice_line_upsert");
+    con_billing_steps_missing(&billing->steps, &billing->lists[CON_BILLING_INVOICE],
+                              "invoice_line_missing");
 }
 
 const struct sl_pg_step *con_billing_steps(const struct con_billing *billing, size_t *out_count)
 {
-    *out_count = billing->step_count;
-    return billing->steps;
+    *out_count = billing->steps.count;
+    return billing->steps.items;
 }
 
 bool con_billing_written(struct con_billing *billing, size_t step, struct sl_span account,
                          struct sl_span livemode, struct sl_span id, struct sl_span late,
                          struct sl_err *err)
 {
-    SL_ASSERT(step < billing->step_count);
-    const struct group *group = billing->step_groups[step];
+    SL_ASSERT(step < billing->steps.count);
+    const struct con_billing_group *group = billing->steps.groups[step];
     SL_ASSERT(group != NULL);
     struct con_billing_row *row = con_billing_collapsed_find(group->rows, group->kept, account,
                                                              sl_span_is(livemode, "t"), id);
     if (row == NULL) {
         return sl_fail(err, SL_E_BUG, "%s returned a key that it was not given",
-                       billing->steps[step].name);
+                       billing->steps.items[step].name);
     }
     row->is_written = true;
     row->is_late = sl_span_is(late, "t");
@@ -386,19 +277,27 @@ bool con_billing_written(struct con_billing *billing, size_t step, struct sl_spa
 
 bool con_billing_again(struct con_billing *billing, struct sl_err *err)
 {
-    billing->step_count = 0;
-    con_billing_params_reset(&billing->params);
-    switch (billing->stage) {
-    case STAGE_WRITE:
-        billing->stage = STAGE_ASK;
-        return plan_twins(billing, err);
-    case STAGE_ASK:
-        billing->stage = STAGE_REWRITE;
-        return plan_last(billing, err);
-    case STAGE_REWRITE:
-        break;
+    con_billing_steps_reset(&billing->steps);
+    bool is_planned = true;
+    while (is_planned && billing->steps.count == 0 && billing->stage != STAGE_WISH) {
+        switch (billing->stage) {
+        case STAGE_WRITE:
+            billing->stage = STAGE_ASK;
+            is_planned = plan_twins(billing, err);
+            break;
+        case STAGE_ASK:
+            billing->stage = STAGE_REWRITE;
+            is_planned = plan_last(billing, err);
+            break;
+        case STAGE_REWRITE:
+            billing->stage = STAGE_WISH;
+            is_planned = plan_wishes(billing, err);
+            break;
+        case STAGE_WISH:
+            break;
+        }
     }
-    return true;
+    return is_planned;
 }
 
 /* A row that was not written is older than the table's, or its equal; a tied one was chosen by its arrival alone. */
@@ -408,8 +307,8 @@ static bool plan_twins(struct con_billing *billing, struct sl_err *err)
         return false;
     }
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
-        const struct group *group = &billing->upserts[table];
-        for (size_t i = 0; !has_parent(table) && i < group->kept; i++) {
+        const struct con_billing_group *group = &billing->upserts[table];
+        for (size_t i = 0; !con_billing_has_parent(table) && i < group->kept; i++) {
             if (!group->rows[i]->is_written || group->rows[i]->is_tied) {
                 con_billing_twins_ask(&billing->twins, group->rows[i]);
             }
@@ -418,10 +317,10 @@ static bool plan_twins(struct con_billing *billing, struct sl_err *err)
     if (billing->twins.count == 0) {
         return true;
     }
-    begin_step(billing, NULL, CON_BILLING_TWINS_STEP);
-    con_billing_twins_params(&billing->twins, billing->subsystem, &billing->params);
-    end_step(billing);
-    return end_plan(billing, err);
+    con_billing_steps_open(&billing->steps, NULL, CON_BILLING_TWINS_STEP);
+    con_billing_twins_params(&billing->twins, billing->subsystem, &billing->steps.params);
+    con_billing_steps_close(&billing->steps);
+    return con_billing_steps_end(&billing->steps, err);
 }
 
 bool con_billing_twin(struct con_billing *billing, size_t place, struct sl_span event_id,
@@ -443,20 +342,23 @@ static bool plan_last(struct con_billing *billing, struct sl_err *err)
     if (count == 0) {
         return true;
     }
-    plan_upsert(billing, CON_BILLING_CUSTOMER, "customer_upsert");
-    plan_upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
-    plan_upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
-    plan_upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    upsert(billing, CON_BILLING_CUSTOMER, "customer_upsert");
+    upsert(billing, CON_BILLING_SUBSCRIPTION, "subscription_upsert");
+    upsert(billing, CON_BILLING_INVOICE, "invoice_upsert");
+    upsert(billing, CON_BILLING_INVOICE_PAYMENT, "invoice_payment_upsert");
+    upsert(billing, CON_BILLING_ACCOUNT, "account_upsert");
     plan_children(billing);
-    return end_plan(billing, err);
+    return con_billing_steps_end(&billing->steps, err);
 }
 
 /* Those that turned out to be the last of their second, and are not what was just written. */
 static bool group_last(struct con_billing *billing, size_t *out_count, struct sl_err *err)
 {
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
-        if (!make_room(billing, &billing->upserts[table], billing->twins.count, err) ||
-            !make_room(billing, &billing->lists[table], billing->twins.count, err)) {
+        if (!con_billing_group_init(&billing->upserts[table], billing->arena, billing->twins.count,
+                                    err) ||
+            !con_billing_group_init(&billing->lists[table], billing->arena, billing->twins.count,
+                                    err)) {
             return false;
         }
     }
@@ -468,15 +370,63 @@ static bool group_last(struct con_billing *billing, size_t *out_count, struct sl
         }
         asked->last = last;
         if (last != NULL && !(last == asked && asked->is_written)) {
-            add(&billing->upserts[last->table], last);
+            con_billing_group_add(&billing->upserts[last->table], last);
             *out_count += 1;
         }
     }
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
-        collapse(&billing->upserts[table]);
+        con_billing_group_collapse(&billing->upserts[table]);
     }
     return group_children(billing, CON_BILLING_SUBSCRIPTION, CON_BILLING_SUBSCRIPTION_ITEM, err) &&
            group_children(billing, CON_BILLING_INVOICE, CON_BILLING_INVOICE_LINE, err);
+}
+
+/* Of each event at most: what it asks for, its order, its lists. */
+static bool plan_wishes(struct con_billing *billing, struct sl_err *err)
+{
+    if (!billing->asks.is_on) {
+        return true;
+    }
+    struct con_billing_wish *wishes =
+        sl_arena_array(billing->arena, 3 * billing->count, sizeof wishes[0]);
+    if (wishes == NULL) {
+        return sl_fail(err, SL_E_MEMORY, "no room for %zu questions", 3 * billing->count);
+    }
+    size_t count = gather_wishes(billing, wishes);
+    if (count == 0) {
+        return true;
+    }
+    con_billing_steps_open(&billing->steps, NULL, CON_BILLING_ASK_STEP);
+    con_billing_params_wishes(&billing->steps.params, wishes, count);
+    con_billing_steps_close(&billing->steps);
+    return con_billing_steps_end(&billing->steps, err);
+}
+
+static size_t gather_wishes(const struct con_billing *billing, struct con_billing_wish *wishes)
+{
+    size_t count = 0;
+    for (size_t i = billing->first; i < billing->first + billing->count; i++) {
+        const struct con_billing_row *row = billing->rows[i];
+        enum con_verdict verdict = billing->events[i].verdict;
+        if (verdict == CON_IGNORED && billing->thin[i].kind != NULL) {
+            wishes[count++] = billing->thin[i];
+        } else if (verdict == CON_PENDING && row != NULL && con_billing_is_left_incomplete(row)) {
+            wishes[count++] = con_billing_wish_for(row, "incomplete");
+        }
+    }
+    for (size_t i = 0; i < billing->twins.count; i++) {
+        if (billing->twins.items[i].is_unsure &&
+            !con_billing_is_answer_for_good(billing->twins.rows[i])) {
+            wishes[count++] = con_billing_wish_for(billing->twins.rows[i], "ambiguous");
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (wishes[i].kind != NULL && wishes[i].livemode == billing->asks.livemode) {
+            wishes[kept++] = wishes[i];
+        }
+    }
+    return kept;
 }
 
 size_t con_billing_settle(struct con_billing *billing)
@@ -486,17 +436,7 @@ size_t con_billing_settle(struct con_billing *billing)
         if (row == NULL || billing->events[i].verdict != CON_PENDING) {
             continue;
         }
-        billing->events[i].verdict = is_applied(row) ? CON_APPLIED : CON_STALE;
+        billing->events[i].verdict = con_billing_is_applied(row) ? CON_APPLIED : CON_STALE;
     }
     return billing->twins.unsure_count;
-}
-
-static bool is_applied(const struct con_billing_row *row)
-{
-    const struct con_billing_row *last = row->winner->last;
-    if (last == NULL) {
-        return row->led && row->winner->is_written && !row->winner->is_late;
-    }
-    return last->is_written && !last->is_late &&
-           sl_span_eq(last->version.event_id, row->version.event_id);
 }

@@ -10,6 +10,8 @@
  *     run the steps         in order, as one pipeline; the rows a step returns go to con_billing_written.
  *     con_billing_again     plans what the answers ask for, until it plans nothing: rows that met an equal of their second are looked up (the
  *                           answers go to con_billing_twin), and those that were the last of it are written.
+ *                           After them come the questions to Stripe (refetch_ask.sql), where there are any: objects that the events name and
+ *                           do not carry, that nothing puts in order, or whose lists were sent in part.
  *     con_billing_settle    PENDING -> APPLIED or STALE. The worker corrects the inbox rows of the STALE ones with verdict.sql.
  *     COMMIT
  *
@@ -31,11 +33,20 @@
 
 /* The step that con_billing_again plans first. */
 #define CON_BILLING_TWINS_STEP "twins"
+/* The last one, if any. */
+#define CON_BILLING_ASK_STEP "refetch_ask"
+
+/* Whether Stripe can be asked, and about what. */
+struct con_billing_asks {
+    bool is_on;
+    bool livemode; /* of the key: objects of the other mode are not asked about */
+};
 
 struct con_billing;
 
 /* param_bytes_max bounds all parameters of a batch together; subsystem is whose inbox rows are looked up (borrowed). NULL: no memory. */
-struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem) SL_MUST;
+struct con_billing *con_billing_new(size_t param_bytes_max, const char *subsystem,
+                                    const struct con_billing_asks *asks) SL_MUST;
 /* Accepts NULL. */
 void con_billing_free(struct con_billing *billing);
 
@@ -73,7 +84,7 @@ bool con_billing_twin(struct con_billing *billing, size_t place, struct sl_span 
 
 /*
  * Sets the verdicts of the events that were planned. Returns how many objects have events of one second that previous_attributes could not put
- * in order (webhooks may still bring what is missing; until then the greatest event id stands).
+ * in order (webhooks, or Stripe's answer, may still bring what is missing; until then the greatest event id stands).
  */
 size_t con_billing_settle(struct con_billing *billing);
 

@@ -54,7 +54,7 @@ static const struct con_column subscription[] = {
     { "default_payment_method",  CON_CELL_REF,     { "default_payment_method" } },
     { "default_source",          CON_CELL_REF,     { "default_source" } },
     { "days_until_due",          CON_CELL_INT,     { "days_until_due" } },
-    { "discounts",               CON_CELL_JSON,    { "discounts" } },            /* or a list of the one `discount` */
+    { "discounts",               CON_CELL_JSON,    { "discounts" } },            /* or a list of the one `discount`'s id */
     { "billing_mode",            CON_CELL_JSON,    { "billing_mode" } },
     { "on_behalf_of",            CON_CELL_REF,     { "on_behalf_of" } },
     { "transfer_data",           CON_CELL_JSON,    { "transfer_data" } },
@@ -104,7 +104,7 @@ static const struct con_column invoice[] = {
     { "amount_paid_off_stripe",     CON_CELL_INT,  { "amount_paid_off_stripe" } },
     { "subtotal",                   CON_CELL_INT,  { "subtotal" } },
     { "total",                      CON_CELL_INT,  { "total" } },
-    { "total_taxes",                CON_CELL_JSON, { "total_taxes", "total_tax_amounts" } },
+    { "total_taxes",                CON_CELL_JSON, { "total_taxes" } },       /* or total_tax_amounts, rewritten */
     { "total_discount_amounts",     CON_CELL_JSON, { "total_discount_amounts" } },
     { "attempt_count",              CON_CELL_INT,  { "attempt_count" } },
     { "attempted",                  CON_CELL_BOOL, { "attempted" } },
@@ -127,7 +127,7 @@ static const struct con_column invoice[] = {
     { "last_finalization_error",    CON_CELL_JSON, { "last_finalization_error" } },
     { "from_invoice",               CON_CELL_JSON, { "from_invoice" } },
     { "latest_revision",            CON_CELL_REF,  { "latest_revision" } },
-    { "discounts",                  CON_CELL_JSON, { "discounts" } },    /* or a list of the one `discount` */
+    { "discounts",                  CON_CELL_JSON, { "discounts" } },    /* or a list of the one `discount`'s id */
     { "lines_has_more",             CON_CELL_BOOL, { "lines.has_more" } },
     { "test_clock",                 CON_CELL_REF,  { "test_clock" } },
     { "metadata",                   CON_CELL_JSON, { "metadata" } },
@@ -158,7 +158,7 @@ static const struct con_column invoice_line[] = {
     { "period_start",        CON_CELL_TIME,    { "period.start" } },
     { "period_end",          CON_CELL_TIME,    { "period.end" } },
     { "discount_amounts",    CON_CELL_JSON,    { "discount_amounts" } },
-    { "taxes",               CON_CELL_JSON,    { "taxes", "tax_amounts" } },
+    { "taxes",               CON_CELL_JSON,    { "taxes" } },           /* or tax_amounts, rewritten */
     { "metadata",            CON_CELL_JSON,    { "metadata" } },
 };
 
@@ -177,6 +177,11 @@ static const struct con_column invoice_payment[] = {
     { "canceled_at",      CON_CELL_TIME, { "status_transitions.canceled_at" } },
     { "created",          CON_CELL_TIME, { "created" } },
 };
+
+static const struct con_column account[] = {
+    { "application",     CON_CELL_REF,  { "id" } },
+    { "deauthorized_at", CON_CELL_TIME, { NULL } },
+};
 /* clang-format on */
 
 static const struct con_columns tables[CON_BILLING_TABLES] = {
@@ -186,6 +191,7 @@ static const struct con_columns tables[CON_BILLING_TABLES] = {
     [CON_BILLING_INVOICE] = { invoice, SL_COUNT(invoice) },
     [CON_BILLING_INVOICE_LINE] = { invoice_line, SL_COUNT(invoice_line) },
     [CON_BILLING_INVOICE_PAYMENT] = { invoice_payment, SL_COUNT(invoice_payment) },
+    [CON_BILLING_ACCOUNT] = { account, SL_COUNT(account) },
 };
 
 struct con_columns con_billing_columns(enum con_billing_table table)

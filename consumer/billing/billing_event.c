@@ -8,6 +8,7 @@ static bool is_stub(const struct sl_json *object);
 
 const struct con_billing_type con_billing_types[] = {
 #define BILLING_TYPE(name, table, phase) { name, CON_BILLING_##table, phase },
+#include "consumer/billing/billing_connect.def"
 #include "consumer/billing/billing_observed.def"
 #include "consumer/billing/billing_types.def"
 #undef BILLING_TYPE
@@ -16,10 +17,9 @@ const size_t con_billing_type_count = SL_COUNT(con_billing_types);
 
 /* What Stripe writes in `object` of the things an event can be about. */
 static const char *const kinds[CON_BILLING_TABLES] = {
-    [CON_BILLING_CUSTOMER] = "customer",
-    [CON_BILLING_SUBSCRIPTION] = "subscription",
-    [CON_BILLING_INVOICE] = "invoice",
-    [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment",
+    [CON_BILLING_CUSTOMER] = "customer",   [CON_BILLING_SUBSCRIPTION] = "subscription",
+    [CON_BILLING_INVOICE] = "invoice",     [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment",
+    [CON_BILLING_ACCOUNT] = "application",
 };
 
 const struct con_billing_type *con_billing_type_find(struct sl_span name)
@@ -52,6 +52,12 @@ bool con_billing_event_read(const struct sl_envelope *envelope, const struct sl_
         !sl_span_is(sl_json_text(kind, arena, true, NULL), kinds[subject.type->table])) {
         *out_subject = subject;
         return ignore(out_subject, "the object is not of the kind the type promises");
+    }
+    if (subject.type->table == CON_BILLING_ACCOUNT) {
+        subject.id = envelope->account;
+        subject.act = CON_BILLING_UPSERT;
+        *out_subject = subject;
+        return subject.id.bytes > 0 || ignore(out_subject, "the event names no account");
     }
     const struct sl_json *id = sl_json_get(subject.object, "id");
     if (sl_json_is_null(id)) {

@@ -2,7 +2,7 @@
  * billing_event - what a Stripe event is about, before anything of it is read.
  *
  * Decides only. Three answers: apply it, ignore it (archived with its bytes, verdict ignored), or it can never pass.
- * Ignored: a type that billing_types.def and billing_observed.def do not name; a body that is not an event around an object of the kind the type promises;
+ * Ignored: a type that none of billing_types.def, billing_connect.def and billing_observed.def names; a body that is not an event around an object of the kind the type promises;
  * an object without an id (a preview).
  * Never passes (SL_E_EVENT_MALFORMED, dead letter): an id that is not a string of 1 to 255 bytes, because the event is then about
  * something and nobody can say what.
@@ -22,6 +22,7 @@ enum con_billing_table {
     CON_BILLING_INVOICE,
     CON_BILLING_INVOICE_LINE,
     CON_BILLING_INVOICE_PAYMENT,
+    CON_BILLING_ACCOUNT, /* a connected account, which the envelope names and not the object */
     CON_BILLING_TABLES
 };
 
@@ -42,7 +43,7 @@ struct con_billing_type {
     enum con_billing_phase phase;
 };
 
-/* All of billing_types.def and billing_observed.def. */
+/* All of the three. */
 extern const struct con_billing_type con_billing_types[];
 extern const size_t con_billing_type_count;
 /* NULL when billing does not apply events of this type. */

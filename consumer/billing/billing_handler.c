@@ -4,6 +4,7 @@
 
 #include "consumer/billing/billing_apply.h"
 #include "consumer/billing/billing_event.h"
+#include "consumer/billing/billing_thin.h"
 #include "shared/units.h"
 
 #define PARAMS_BYTES_MAX (24u * 1024u * 1024u)
@@ -52,7 +53,10 @@ bool con_billing_handler_init(struct con_handler *handler, const struct con_hand
 {
     struct billing_handler *self = calloc(1, sizeof *self);
     if (self != NULL) {
-        self->billing = con_billing_new(PARAMS_BYTES_MAX, opts->subsystem->name);
+        self->billing =
+            con_billing_new(PARAMS_BYTES_MAX, opts->subsystem->name,
+                            &(struct con_billing_asks){ .is_on = opts->asks_stripe,
+                                                        .livemode = opts->stripe_livemode });
         self->parser = sl_json_parser_new(SL_EVENT_BODY_BYTES_MAX);
     }
     if (self == NULL || self->billing == NULL || self->parser == NULL) {
@@ -88,7 +92,9 @@ static void add_statements(struct con_statements *statements)
     con_statements_add(statements, "invoice_line_upsert");
     con_statements_add(statements, "invoice_line_missing");
     con_statements_add(statements, "invoice_payment_upsert");
+    con_statements_add(statements, "account_upsert");
     con_statements_add(statements, CON_BILLING_TWINS_STEP);
+    con_statements_add(statements, CON_BILLING_ASK_STEP);
 }
 
 static bool read_batch(void *self, struct sl_arena *arena, struct con_event *events, size_t count,
@@ -108,7 +114,8 @@ static bool read_batch(void *self, struct sl_arena *arena, struct con_event *eve
 static bool read_body(const struct billing_handler *handler, struct sl_arena *arena,
                       struct con_event *event, struct sl_err *err)
 {
-    if (con_billing_type_find(event->envelope.type) == NULL) {
+    if (con_billing_type_find(event->envelope.type) == NULL &&
+        !con_billing_thin_is(event->envelope.type)) {
         return true; /* will be ignored: nobody looks into its body */
     }
     struct sl_err why;

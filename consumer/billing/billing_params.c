@@ -3,13 +3,13 @@
 /* Parameters of a common batch; what a large one needed beyond this is given back. */
 #define BYTES_KEPT (4u * 1024u * 1024u)
 
-static struct sl_pg_array *begin(struct con_billing_params *params, enum sl_pg_type type);
 static enum sl_pg_type field_type(enum con_billing_field field);
 static void put_field(struct sl_pg_array *array, enum con_billing_field field,
                       const struct con_billing_row *row);
 static enum sl_pg_type cell_type(enum con_cell_kind kind);
 static void put_cell(struct sl_pg_array *array, enum con_cell_kind kind,
                      const struct con_cell *cell);
+static void put_wish(struct sl_pg_array *array, size_t column, const struct con_billing_wish *wish);
 
 void con_billing_params_init(struct con_billing_params *params, size_t bytes_max)
 {
@@ -36,14 +36,15 @@ void con_billing_params_reset(struct con_billing_params *params)
 void con_billing_params_field(struct con_billing_params *params, enum con_billing_field field,
                               struct con_billing_row *const *rows, size_t count)
 {
-    struct sl_pg_array *array = begin(params, field_type(field));
+    struct sl_pg_array *array = con_billing_params_begin(params, field_type(field));
     for (size_t i = 0; i < count; i++) {
         put_field(array, field, rows[i]);
     }
     sl_pg_array_end(array);
 }
 
-static struct sl_pg_array *begin(struct con_billing_params *params, enum sl_pg_type type)
+struct sl_pg_array *con_billing_params_begin(struct con_billing_params *params,
+                                             enum sl_pg_type type)
 {
     SL_ASSERT(params->count < CON_BILLING_PARAMS_MAX);
     struct sl_pg_array *array = &params->arrays[params->count++];
@@ -105,7 +106,7 @@ void con_billing_params_column(struct con_billing_params *params, enum con_billi
                                size_t column, struct con_billing_row *const *rows, size_t count)
 {
     enum con_cell_kind kind = con_billing_columns(table).items[column].kind;
-    struct sl_pg_array *array = begin(params, cell_type(kind));
+    struct sl_pg_array *array = con_billing_params_begin(params, cell_type(kind));
     for (size_t i = 0; i < count; i++) {
         put_cell(array, kind, &rows[i]->cells[column]);
     }
@@ -156,16 +157,57 @@ static void put_cell(struct sl_pg_array *array, enum con_cell_kind kind,
     }
 }
 
+void con_billing_params_wishes(struct con_billing_params *params,
+                               const struct con_billing_wish *wishes, size_t count)
+{
+    static const enum sl_pg_type types[] = { SL_PG_TEXT, SL_PG_BOOL, SL_PG_TEXT, SL_PG_TEXT,
+                                             SL_PG_TEXT, SL_PG_TEXT, SL_PG_BOOL };
+    for (size_t column = 0; column < SL_COUNT(types); column++) {
+        struct sl_pg_array *array = con_billing_params_begin(params, types[column]);
+        for (size_t i = 0; i < count; i++) {
+            put_wish(array, column, &wishes[i]);
+        }
+        sl_pg_array_end(array);
+    }
+}
+
+static void put_wish(struct sl_pg_array *array, size_t column, const struct con_billing_wish *wish)
+{
+    switch (column) {
+    case 0:
+        sl_pg_array_bytes(array, wish->account);
+        break;
+    case 1:
+        sl_pg_array_bool(array, wish->livemode);
+        break;
+    case 2:
+        sl_pg_array_bytes(array, sl_span_of(wish->kind));
+        break;
+    case 3:
+        sl_pg_array_bytes(array, wish->id);
+        break;
+    case 4:
+        sl_pg_array_bytes(array, sl_span_of(wish->reason));
+        break;
+    case 5:
+        sl_pg_array_bytes(array, wish->snapshot);
+        break;
+    default:
+        sl_pg_array_bool(array, wish->is_gone);
+        break;
+    }
+}
+
 void con_billing_params_text(struct con_billing_params *params, struct sl_span text)
 {
-    struct sl_pg_array *array = begin(params, SL_PG_TEXT);
+    struct sl_pg_array *array = con_billing_params_begin(params, SL_PG_TEXT);
     sl_pg_array_bytes(array, text);
     sl_pg_array_end(array);
 }
 
 void con_billing_params_flag(struct con_billing_params *params, bool flag)
 {
-    struct sl_pg_array *array = begin(params, SL_PG_BOOL);
+    struct sl_pg_array *array = con_billing_params_begin(params, SL_PG_BOOL);
     sl_pg_array_bool(array, flag);
     sl_pg_array_end(array);
 }

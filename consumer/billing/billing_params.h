@@ -9,6 +9,7 @@
 #define CONSUMER_BILLING_PARAMS_H
 
 #include "consumer/billing/billing_rows.h"
+#include "consumer/billing/billing_thin.h"
 #include "shared/pg/pg_array.h"
 #include "shared/pg/pg_link.h"
 
@@ -45,6 +46,13 @@ void con_billing_params_field(struct con_billing_params *params, enum con_billin
 /* column: an index into con_billing_columns of the rows' table. */
 void con_billing_params_column(struct con_billing_params *params, enum con_billing_table table,
                                size_t column, struct con_billing_row *const *rows, size_t count);
+
+/* A parameter that the caller fills with one value per row, and ends. */
+struct sl_pg_array *con_billing_params_begin(struct con_billing_params *params,
+                                             enum sl_pg_type type);
+/* The parameters of refetch_ask.sql. */
+void con_billing_params_wishes(struct con_billing_params *params,
+                               const struct con_billing_wish *wishes, size_t count);
 
 /* One value for the whole statement, as an array of one. */
 void con_billing_params_text(struct con_billing_params *params, struct sl_span text);

@@ -1,6 +1,11 @@
 #include "consumer/billing/billing_rows.h"
 
-#define US_PER_S 1000000
+#include <string.h>
+
+#include "consumer/billing/billing_shapes.h"
+
+#define US_PER_S        1000000
+#define OBSERVED_PREFIX "sluice." /* of the types of billing_observed.def */
 /* Cleaned JSON is not longer than received JSON, give or take a number that became null. */
 #define SCRATCH_BYTES_MAX (2u * SL_EVENT_BODY_BYTES_MAX)
 
@@ -24,8 +29,8 @@ static bool end_invoice(const struct con_cell_reader *reader, struct con_billing
                         const struct sl_json *object, int64_t event_s, struct sl_err *err);
 static void end_invoice_line(struct con_billing_row *row, const struct sl_json *object);
 static void end_invoice_payment(struct con_billing_row *row);
-static bool list_discounts(const struct con_cell_reader *reader, struct con_billing_row *row,
-                           const struct sl_json *object, struct sl_err *err);
+static void end_account(struct con_billing_row *row, const struct con_billing_type *type,
+                        int64_t event_s);
 static bool read_children(const struct con_cell_reader *reader, struct con_billing_row *parent,
                           const struct child_list *list, const struct sl_json *object,
                           struct sl_err *err);
@@ -53,6 +58,7 @@ bool con_billing_row_read(const struct con_billing_subject *subject,
     row->account = envelope->account.data == NULL ? SL_SPAN_LITERAL("") : envelope->account;
     row->livemode = envelope->livemode;
     row->id = subject->id;
+    row->is_observed = strncmp(subject->type->name, OBSERVED_PREFIX, strlen(OBSERVED_PREFIX)) == 0;
     row->version = (struct con_billing_version){
         .created_s = envelope->occurred_at_s,
         .phase = subject->type->phase,
@@ -69,10 +75,9 @@ bool con_billing_row_read(const struct con_billing_subject *subject,
     }
 
     static const char *const names[CON_BILLING_TABLES] = {
-        [CON_BILLING_CUSTOMER] = "customer",
-        [CON_BILLING_SUBSCRIPTION] = "subscription",
-        [CON_BILLING_INVOICE] = "invoice",
-        [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment",
+        [CON_BILLING_CUSTOMER] = "customer",   [CON_BILLING_SUBSCRIPTION] = "subscription",
+        [CON_BILLING_INVOICE] = "invoice",     [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment",
+        [CON_BILLING_ACCOUNT] = "application",
     };
     SL_DONE(sl_buf_done) struct sl_buf scratch = { 0 };
     sl_buf_init(&scratch, SCRATCH_BYTES_MAX);
@@ -95,6 +100,9 @@ bool con_billing_row_read(const struct con_billing_subject *subject,
         return end_invoice(&reader, row, subject->object, event_s, err);
     case CON_BILLING_INVOICE_PAYMENT:
         end_invoice_payment(row);
+        return true;
+    case CON_BILLING_ACCOUNT:
+        end_account(row, subject->type, event_s);
         return true;
     case CON_BILLING_SUBSCRIPTION_ITEM:
     case CON_BILLING_INVOICE_LINE:
@@ -174,7 +182,7 @@ static bool end_subscription(const struct con_cell_reader *reader, struct con_bi
     }
     share_period(row, "current_period_start", false);
     share_period(row, "current_period_end", true);
-    return list_discounts(reader, row, object, err);
+    return con_billing_shape_discounts(reader, object, cell(row, "discounts"), err);
 }
 
 /* Old objects have the period on the subscription, new ones on each item: afterwards both have it. */
@@ -204,6 +212,9 @@ static bool end_invoice(const struct con_cell_reader *reader, struct con_billing
         "invoice.lines.data",
     };
 
+    con_billing_shape_paid(object, sl_span_is(text_of(row, "status"), "paid"),
+                           cell(row, "amount_due"), cell(row, "amount_paid"),
+                           cell(row, "amount_remaining"));
     row->version.progress[0] = con_billing_invoice_rank(text_of(row, "status"));
     row->version.progress[1] = number_of(row, "attempt_count");
     row->version.progress[2] = number_of(row, "amount_paid");
@@ -218,7 +229,9 @@ static bool end_invoice(const struct con_cell_reader *reader, struct con_billing
         }
     }
     return read_children(reader, row, &lines, object, err) &&
-           list_discounts(reader, row, object, err);
+           con_billing_shape_discounts(reader, object, cell(row, "discounts"), err) &&
+           con_billing_shape_taxes(reader, object, "total_tax_amounts", cell(row, "total_taxes"),
+                                   err);
 }
 
 static void end_invoice_line(struct con_billing_row *row, const struct sl_json *object)
@@ -245,27 +258,12 @@ static void end_invoice_payment(struct con_billing_row *row)
     row->version.progress[1] = number_of(row, "amount_paid");
 }
 
-/* Before 2025-03-31 there was one discount; it becomes a list of one. */
-static bool list_discounts(const struct con_cell_reader *reader, struct con_billing_row *row,
-                           const struct sl_json *object, struct sl_err *err)
+static void end_account(struct con_billing_row *row, const struct con_billing_type *type,
+                        int64_t event_s)
 {
-    const struct sl_json *discount = sl_json_get(object, "discount");
-    if (cell(row, "discounts")->is_set || sl_json_is_null(discount)) {
-        return true;
-    }
-    struct con_cell one = { 0 };
-    if (!con_billing_cell_json(reader, discount, &one, err)) {
-        return false;
-    }
-    char *list = sl_arena_alloc(reader->arena, one.text.bytes + 2);
-    if (list == NULL) {
-        return sl_fail(err, SL_E_MEMORY, "no room for a list of discounts");
-    }
-    list[0] = '[';
-    memcpy(list + 1, one.text.data, one.text.bytes);
-    list[one.text.bytes + 1] = ']';
-    set_text(row, "discounts", sl_span_make(list, one.text.bytes + 2));
-    return true;
+    *cell(row, "deauthorized_at") =
+        (struct con_cell){ .is_set = strcmp(type->name, "account.application.deauthorized") == 0,
+                           .number = event_s };
 }
 
 static bool read_children(const struct con_cell_reader *reader, struct con_billing_row *parent,
@@ -280,7 +278,8 @@ static bool read_children(const struct con_cell_reader *reader, struct con_billi
     int64_t total_count = 0;
     bool is_short = sl_json_int(sl_json_get(holder, "total_count"), &total_count) &&
                     total_count > (int64_t)data->child_count;
-    parent->children_complete = !is_short && !sl_json_true(sl_json_get(holder, "has_more"));
+    parent->children_missing = is_short || sl_json_true(sl_json_get(holder, "has_more"));
+    parent->children_complete = !parent->children_missing;
 
     struct con_cell_reader child_reader = *reader;
     child_reader.where = list->where;
@@ -324,6 +323,9 @@ static struct con_billing_row *read_child(const struct con_cell_reader *reader,
     } else {
         set_text(row, "invoice", parent->id);
         end_invoice_line(row, object);
+        if (!con_billing_shape_taxes(reader, object, "tax_amounts", cell(row, "taxes"), err)) {
+            return NULL;
+        }
     }
     return row;
 }

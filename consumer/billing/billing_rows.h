@@ -26,6 +26,8 @@ struct con_billing_row {
     struct con_billing_row *children; /* items, lines, in the order of the list */
     struct con_billing_row *next;     /* sibling */
     bool children_complete;           /* the list was there and says that it is all */
+    bool children_missing;            /* ... and says that it is not */
+    bool is_observed; /* what Stripe said when it was asked: nothing of its own sent it */
 
     /* Set by billing_collapse. */
     size_t arrival; /* place among the rows collapsed together */

@@ -86,9 +86,10 @@ bool con_billing_twins_take(struct con_billing_twins *twins, size_t place, struc
 bool con_billing_twins_decide(struct con_billing_twins *twins, size_t index,
                               struct con_billing_row **out_last, struct sl_err *err)
 {
-    const struct con_billing_asked *asked = &twins->items[index];
+    struct con_billing_asked *asked = &twins->items[index];
     *out_last = NULL;
     if (asked->is_too_large) {
+        asked->is_unsure = true;
         twins->unsure_count++;
         return true;
     }
@@ -107,6 +108,7 @@ bool con_billing_twins_decide(struct con_billing_twins *twins, size_t index,
     }
     bool is_sure = false;
     size_t last = con_billing_tie_last(said, count, &is_sure);
+    asked->is_unsure = !is_sure;
     twins->unsure_count += is_sure ? 0 : 1;
     bool is_itself = sl_span_eq(rows[last]->version.event_id, twins->rows[index]->version.event_id);
     *out_last = is_itself ? twins->rows[index] : rows[last];

@@ -18,6 +18,7 @@ struct con_billing_asked {
     struct con_billing_found *twins; /* in reverse; of the row's own version only */
     size_t twin_count;
     bool is_too_large; /* the bodies were left out */
+    bool is_unsure;    /* nothing settled it; set by decide */
 };
 
 struct con_billing_twins {
@@ -25,7 +26,7 @@ struct con_billing_twins {
     struct con_billing_row **rows;
     struct con_billing_asked *items; /* items[i] is about rows[i] */
     size_t count;
-    size_t unsure_count; /* answers that previous_attributes did not settle */
+    size_t unsure_count; /* of those items */
 };
 
 /* For up to count_max rows. SL_E_MEMORY. */

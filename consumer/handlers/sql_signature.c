@@ -3,6 +3,8 @@
 #include "shared/nearest.h"
 
 #define EXAMPLE "(event_id text, type text, body jsonb)"
+/* Enough of what a function returns to know the words that mean something; the whole may be more than this process holds. */
+#define ANSWER_CHARACTERS "16"
 
 /* What a function may take. cast: how the column's array elements become the argument. */
 static const struct offer {
@@ -59,8 +61,8 @@ static bool check_function(const char *function, const struct con_sql_argument *
                            size_t count, struct sl_err *err)
 {
     if (count == 0) {
-        return sl_fail(err, SL_E_PG_HALT, "there is no function %s; expected: %s" EXAMPLE, function,
-                       function);
+        return sl_fail(err, SL_E_PG_UNREADY, "there is no function %s; expected: %s" EXAMPLE,
+                       function, function);
     }
     for (size_t i = 1; i < count; i++) {
         if (!sl_span_eq(arguments[i].function, arguments[0].function)) {
@@ -112,7 +114,7 @@ static void write_call(const char *function, const bool *chosen, const bool *is_
 {
     struct con_sql_signature signature = { .column_count = 0 };
     const struct offer *params[SL_COUNT(offers) + 1];
-    sl_buf_printf(out_sql, "SELECT e.place, %s(", function);
+    sl_buf_printf(out_sql, "SELECT e.place, pg_catalog.left(%s(", function);
     for (size_t i = 0; i < SL_COUNT(offers); i++) {
         if (chosen[i]) {
             sl_buf_printf(out_sql, "%s%s => e.%s%s", signature.column_count == 0 ? "" : ", ",
@@ -126,7 +128,7 @@ static void write_call(const char *function, const bool *chosen, const bool *is_
         params[0] = &offers[0];
         signature.columns[signature.column_count++] = offers[0].column;
     }
-    sl_buf_append_text(out_sql, ") FROM unnest(");
+    sl_buf_append_text(out_sql, ")::text, " ANSWER_CHARACTERS ") FROM unnest(");
     for (size_t i = 0; i < signature.column_count; i++) {
         sl_buf_printf(out_sql, "%s$%zu::%s", i == 0 ? "" : ", ", i + 1, params[i]->array);
     }

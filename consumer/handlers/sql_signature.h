@@ -31,7 +31,7 @@ struct con_sql_signature {
 
 /*
  * function: as in the section. out_sql gets the statement; it returns place and the function's result for each event, in order. False: it
- * cannot be called, and err says why and what is expected (SL_E_PG_HALT: a person must act).
+ * cannot be called, and err says why and what is expected (SL_E_PG_UNREADY: there is none yet; SL_E_PG_HALT: a person must act).
  */
 bool con_sql_signature_read(const char *function, const struct con_sql_argument *arguments,
                             size_t count, struct con_sql_signature *out, struct sl_buf *out_sql,

@@ -1,6 +1,7 @@
 #include "ops/dead/dead_filter.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/nearest.h"
 #include "shared/units.h"
@@ -10,6 +11,7 @@
 static bool read_time(const char *flag, const char **time, char out_text[SL_RFC3339_BYTES],
                       int64_t wall_us, struct sl_err *err);
 static bool looks_like_a_date(const char *text);
+static bool check_class(const char *error_class, struct sl_err *err);
 static bool read_status(struct ops_dead_filter *filter, struct sl_err *err);
 
 void ops_dead_filter_flags(struct ops_dead_filter *filter,
@@ -54,7 +56,24 @@ bool ops_dead_filter_finish(struct ops_dead_filter *filter, const char *word, in
     }
     return read_time("since", &filter->since, filter->since_text, wall_us, err) &&
            read_time("until", &filter->until, filter->until_text, wall_us, err) &&
-           read_status(filter, err);
+           read_status(filter, err) && check_class(filter->error_class, err);
+}
+
+/* A slip finds nothing; a class that is not like any is looked for as it is. */
+static bool check_class(const char *error_class, struct sl_err *err)
+{
+    static const char *const names[] = {
+        "item", "permanent", "decode", "version", "crash", "unrouted", "parked by operator"
+    };
+    for (size_t i = 0; i < SL_COUNT(names); i++) {
+        if (error_class == NULL || strcmp(error_class, names[i]) == 0) {
+            return true;
+        }
+    }
+    const char *nearest = sl_nearest(sl_span_of(error_class), names, SL_COUNT(names));
+    return nearest == NULL ||
+           sl_fail(err, SL_E_USAGE, "there is no error class '%.40s'; did you mean %s?",
+                   error_class, nearest);
 }
 
 static bool read_time(const char *flag, const char **time, char out_text[SL_RFC3339_BYTES],

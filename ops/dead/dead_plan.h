@@ -19,11 +19,27 @@ struct ops_dead_plan {
     int64_t chosen;  /* letters the act would take */
     int64_t matched; /* letters that match, whatever the limit */
     int64_t applied; /* of the chosen, those whose event the inbox has already */
+    int64_t
+        forgotten; /* of the others, those that are older than the inbox remembers: whether they were applied since is not known */
 };
 
-/* Counts, and prints the chosen ones by group to stderr. */
+struct ops_dead_plan_wish {
+    int64_t limit;
+    int64_t
+        keep_ms; /* for so long the inbox remembers an event from its receipt; 0: nobody wants to know */
+    const char *verb; /* what would be done with them */
+    bool is_meant;    /* the act follows: its outcome is the data, and the plan is talk */
+    enum ops_output output;
+};
+
+/*
+ * Counts, and prints the chosen ones by group: as data to stdout, or to stderr when the act follows. SL_E_ABSENT when the filter names a letter or
+ * an event, and there is no such letter in any status.
+ */
 bool ops_dead_plan_show(struct ops_pg_session *session, const struct ops_dead_filter *filter,
-                        int64_t limit, const char *verb, struct ops_dead_plan *out_plan,
+                        const struct ops_dead_plan_wish *wish, struct ops_dead_plan *out_plan,
                         struct sl_err *err) SL_MUST;
+/* Sets SL_E_ABSENT for the letter or the event that the filter names; returns false. */
+bool ops_dead_absent(const struct ops_dead_filter *filter, struct sl_err *err);
 
 #endif

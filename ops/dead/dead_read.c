@@ -1,4 +1,4 @@
-/* The commands that only look: list, groups, export. */
+/* The commands that only look: list, export. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +10,8 @@
 #include "ops/dead/dead.h"
 #include "ops/dead/dead_filter.h"
 #include "ops/pg_table.h"
+#include "ops/plural.h"
+#include "ops/sections.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     1000000
@@ -40,22 +42,6 @@ static const struct ops_column list_columns[] = {
     { .title = "ATTEMPTS", .is_number = true },
     { .title = "CREATED" },
     { .title = "FINGERPRINT" },
-    { .title = "ERROR" },
-};
-
-static const char groups_sql[] =
-    "SELECT d.fingerprint, d.subsystem, min(d.type), d.error_class, d.error_code, count(*) AS letters,"
-    " " TIME_SQL("min(d.first_failed_at)") ", " TIME_SQL(
-        "max(d.updated_at)") ","
-                             " array_to_string((array_agg(d.id ORDER BY d.id DESC))[1:3], ' '),"
-                             " left((array_agg(d.error ORDER BY d.id DESC))[1], $14::text::int)"
-                             " FROM sluice_dead_letter d WHERE " OPS_DEAD_WHERE
-                             " GROUP BY d.subsystem, d.fingerprint, d.error_class, d.error_code"
-                             " ORDER BY letters DESC, max(d.updated_at) DESC LIMIT $13::text::bigint";
-static const struct ops_column groups_columns[] = {
-    { .title = "FINGERPRINT" }, { .title = "SUBSYSTEM" }, { .title = "TYPE" },
-    { .title = "CLASS" },       { .title = "CODE" },      { .title = "LETTERS", .is_number = true },
-    { .title = "FIRST SEEN" },  { .title = "LAST SEEN" }, { .title = "SAMPLES" },
     { .title = "ERROR" },
 };
 
@@ -96,15 +82,6 @@ int ops_dead_list(int argc, char **argv)
     struct wish wish = { .command = "dead list", .limit = LIMIT_DEFAULT };
     bool is_done = read_wish(&wish, false, argc, argv, &err) &&
                    look(&wish, list_sql, list_columns, SL_COUNT(list_columns), &err);
-    return is_done ? EX_OK : ops_report(wish.command, &err);
-}
-
-int ops_dead_groups(int argc, char **argv)
-{
-    struct sl_err err = { 0 };
-    struct wish wish = { .command = "dead groups", .limit = LIMIT_DEFAULT };
-    bool is_done = read_wish(&wish, false, argc, argv, &err) &&
-                   look(&wish, groups_sql, groups_columns, SL_COUNT(groups_columns), &err);
     return is_done ? EX_OK : ops_report(wish.command, &err);
 }
 
@@ -157,7 +134,7 @@ static bool tell_left_out(struct ops_pg_session *session, const struct wish *wis
         if (shown == 0) {
             fputs("no dead letter matches\n", stderr);
         }
-        return true;
+        return shown > 0 || ops_section_meant(wish->filter.subsystem, err);
     }
     struct sl_pg_param params[OPS_DEAD_FILTER_PARAMS];
     SL_DONE(ops_pg_rows_done) struct ops_pg_rows rows = { 0 };
@@ -181,8 +158,8 @@ int ops_dead_export(int argc, char **argv)
     }
     FILE *out = wish.out_file == NULL ? stdout : fopen(wish.out_file, "wxe");
     if (out == NULL) {
-        sl_fail(&err, errno == EEXIST ? SL_E_USAGE : SL_E_IO, "cannot make the file %.200s: %s",
-                wish.out_file, strerror(errno));
+        sl_fail(&err, SL_E_CREATE, "cannot make the file %.200s: %s", wish.out_file,
+                strerror(errno));
         return ops_report(wish.command, &err);
     }
     bool is_done = export_letters(&wish, out, &err);
@@ -221,6 +198,7 @@ static bool export_letters(const struct wish *wish, FILE *out, struct sl_err *er
         }
         written += (int64_t)rows.row_count;
     } while (rows.row_count > 0 && written < wish->limit);
-    fprintf(stderr, "%" PRId64 " letters; they are still in the table as well\n", written);
+    fprintf(stderr, "%" PRId64 " letter%s; still in the table as well\n", written,
+            ops_plural((uint64_t)written));
     return true;
 }

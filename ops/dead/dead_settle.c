@@ -8,18 +8,27 @@
 #include "ops/dead/dead.h"
 #include "ops/dead/dead_plan.h"
 #include "ops/pg_table.h"
+#include "ops/plan.h"
+#include "ops/plural.h"
 
 #define REASON_BYTES_MAX 500u
 #define EX_PARTIAL       3
 
-/* $13: at most so many; $14: the note's line, behind its time. */
-static const char discard_sql[] =
-    "UPDATE sluice_dead_letter SET status = 'discarded', updated_at = now(),"
-    " note = concat_ws(E'\\n', note, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\" ')"
+/* $13: at most so many; $14: the note's line, behind its time; $15: who; $16: why. What was done is one row of the audit. */
+#define NOTE_SQL                                                                                          \
+    "note = concat_ws(E'\\n', note, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\" ')" \
     "  || $14::text)"
+#define AUDITED_SQL(act)                                                                           \
+    ", noted AS (SELECT sluice_audit_add('" act "', 'dead letters', $15::text, $16::text,"         \
+    "  jsonb_build_object('letters', (SELECT jsonb_agg(id ORDER BY id) FROM done)))"               \
+    "  WHERE EXISTS (SELECT FROM done))"                                                           \
+    " SELECT done.* FROM done LEFT JOIN noted ON true ORDER BY id"
+
+static const char discard_sql[] =
+    "WITH done AS (UPDATE sluice_dead_letter SET status = 'discarded', updated_at = now(), " NOTE_SQL
     " WHERE id IN (SELECT d.id FROM sluice_dead_letter d WHERE " OPS_DEAD_WHERE
     "  AND d.status = 'open' ORDER BY d.id LIMIT $13::text::bigint FOR UPDATE)"
-    " RETURNING id, subsystem, type, event_id";
+    " RETURNING id, subsystem, type, event_id)" AUDITED_SQL("discarded");
 
 /* Of several letters of one event the youngest is opened, and none while one is open already: the unique index would refuse it. */
 static const char restore_sql[] =
@@ -31,11 +40,12 @@ static const char restore_sql[] =
     "   OR NOT EXISTS (SELECT FROM sluice_dead_letter o WHERE o.status IN ('open', 'replaying')"
     "    AND o.subsystem = c.subsystem"
     "    AND coalesce(o.event_id, 'sha256:' || encode(o.body_sha256, 'hex')) = c.identity)"
-    "  ORDER BY subsystem, identity, id DESC)"
-    " UPDATE sluice_dead_letter SET status = 'open', published_at = NULL, updated_at = now(),"
-    " note = concat_ws(E'\\n', note, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\" ')"
-    "  || $14::text)"
-    " WHERE id IN (SELECT id FROM youngest) RETURNING id, subsystem, type, event_id";
+    "  ORDER BY subsystem, identity, id DESC),"
+    " items AS (UPDATE sluice_replay_item SET outcome = 'withdrawn', decided_at = now()"
+    "  WHERE outcome IS NULL AND dead_letter_id IN (SELECT id FROM youngest)),"
+    " done AS (UPDATE sluice_dead_letter SET status = 'open', published_at = NULL, updated_at = now(), " NOTE_SQL
+    " WHERE id IN (SELECT id FROM youngest) RETURNING id, subsystem, type, event_id)" AUDITED_SQL(
+        "restored");
 
 static const struct ops_column columns[] = {
     { .title = "ID", .is_number = true },
@@ -98,10 +108,13 @@ static int run(const struct act *act, int argc, char **argv)
     if (!read_wish(act, &wish, argc, argv, &err)) {
         return ops_report(act->command, &err);
     }
+    const struct ops_dead_plan_wish show = {
+        .limit = wish.limit, .verb = act->verb, .is_meant = wish.yes, .output = wish.output
+    };
     SL_AUTO(ops_pg_session_free)
     struct ops_pg_session *session = ops_pg_session_here("sluice dead", false, &err);
     bool is_done = session != NULL &&
-                   ops_dead_plan_show(session, &wish.filter, wish.limit, act->verb, &plan, &err) &&
+                   ops_dead_plan_show(session, &wish.filter, &show, &plan, &err) &&
                    perform(session, act, &wish, &plan, &status, &err);
     return is_done ? status : ops_report(act->command, &err);
 }
@@ -109,7 +122,7 @@ static int run(const struct act *act, int argc, char **argv)
 static bool read_wish(const struct act *act, struct wish *wish, int argc, char **argv,
                       struct sl_err *err)
 {
-    struct ops_flag flags[OPS_DEAD_FILTER_FLAGS + 5] = { 0 };
+    struct ops_flag flags[OPS_DEAD_FILTER_FLAGS + 6] = { 0 };
     const struct ops_flag more[] = {
         { .name = "limit",
           .kind = OPS_FLAG_COUNT,
@@ -117,7 +130,7 @@ static bool read_wish(const struct act *act, struct wish *wish, int argc, char *
           .min = 1,
           .max = OPS_DEAD_LIMIT_MAX },
         { .name = "reason", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->reason },
-        { .name = "yes", .letter = 'y', .kind = OPS_FLAG_SWITCH, .out = &wish->yes },
+        OPS_FLAGS_MEANT(wish->yes),
         OPS_FLAGS_ROWS(wish->output),
     };
     wish->filter.status = act->status;
@@ -148,11 +161,10 @@ static bool perform(struct ops_pg_session *session, const struct act *act, const
                     const struct ops_dead_plan *plan, int *out_status, struct sl_err *err)
 {
     if (plan->chosen == 0 || !wish->yes) {
-        fputs(plan->chosen == 0 ? "nothing to do\n" : "nothing was changed; --yes does it\n",
-              stderr);
+        *out_status = ops_plan_end(plan->chosen > 0, OPS_PLAN_YES);
         return true;
     }
-    struct sl_pg_param params[OPS_DEAD_FILTER_PARAMS + 2];
+    struct sl_pg_param params[OPS_DEAD_FILTER_PARAMS + 4];
     char actor[OPS_ACTOR_BYTES];
     char limit[OPS_DEAD_NUMBER_BYTES];
     char line[REASON_BYTES_MAX + OPS_ACTOR_BYTES + 32];
@@ -164,11 +176,13 @@ static bool perform(struct ops_pg_session *session, const struct act *act, const
     ops_dead_filter_params(&wish->filter, params);
     params[OPS_DEAD_FILTER_PARAMS] = ops_pg_param(limit);
     params[OPS_DEAD_FILTER_PARAMS + 1] = ops_pg_param(line);
+    params[OPS_DEAD_FILTER_PARAMS + 2] = ops_pg_param(actor);
+    params[OPS_DEAD_FILTER_PARAMS + 3] = ops_pg_param(wish->reason == NULL ? "" : wish->reason);
     if (!ops_pg_query(session, act->sql, params, SL_COUNT(params), &rows, err) ||
         !ops_pg_table_print(&rows, columns, SL_COUNT(columns), wish->output, err)) {
         return false;
     }
-    fprintf(stderr, "%s: %zu letters\n", act->done, rows.row_count);
+    fprintf(stderr, "%s: %zu letter%s\n", act->done, rows.row_count, ops_plural(rows.row_count));
     if ((int64_t)rows.row_count < plan->chosen) {
         fprintf(stderr,
                 "%" PRId64 " were left as they are: another letter of the same event is open, or "

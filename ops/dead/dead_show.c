@@ -5,7 +5,7 @@
 #include "ops/commands.h"
 #include "ops/dead/dead.h"
 #include "ops/dead/dead_advice.h"
-#include "ops/dead/dead_filter.h"
+#include "ops/dead/dead_plan.h"
 #include "ops/json_shape.h"
 #include "ops/pg_session.h"
 #include "ops/sections.h"
@@ -39,7 +39,7 @@ enum {
 
 static const char show_sql[] =
     "SELECT d.id, d.status, d.subsystem, d.event_id, d.type, d.source, nullif(d.account, ''),"
-    " d.livemode, d.object, " TIME_SQL("d.occurred_at") ", " TIME_SQL(
+    " CASE WHEN d.livemode THEN 'yes' ELSE 'no' END, d.object, " TIME_SQL("d.occurred_at") ", " TIME_SQL(
         "d.received_at") ","
                          " d.reason, d.error_class, d.error_code, d.error, d.fingerprint, d.attempts, " TIME_SQL("d.first_failed_at") ", " TIME_SQL(
                              "d.created_at") ", " TIME_SQL("d.updated_at") ","
@@ -62,14 +62,17 @@ static const char history_sql[] =
                                     "  i.subsystem, i.verdict) FROM sluice_inbox i WHERE i.event_id = $1"
                                     ") h ORDER BY at LIMIT 200";
 
+#define LETTER_JSON OPS_PG_ROW_JSON("to_jsonb(d) - 'envelope' - 'payload' - 'body_sha256'")
+#define TRY_JSON    OPS_PG_ROW_JSON("to_jsonb(a)")
 static const char json_sql[] =
-    "SELECT jsonb_pretty(coalesce(jsonb_agg((to_jsonb(d) - 'envelope' - 'payload' - 'body_sha256')"
+    "SELECT coalesce(jsonb_agg(" LETTER_JSON
     " || jsonb_build_object('message_bytes', octet_length(d.envelope),"
     "  'message_sha256', encode(d.body_sha256, 'hex'))"
     " || CASE WHEN $13 = 'yes' THEN jsonb_build_object('payload', d.payload) ELSE '{}' END"
-    " || jsonb_build_object('history', (SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.at), '[]')"
+    " || jsonb_build_object('history', (SELECT coalesce(jsonb_agg(" TRY_JSON
+    " ORDER BY a.at), '[]')"
     "   FROM sluice_attempt a WHERE a.event_id = d.event_id AND a.subsystem = d.subsystem))"
-    " ORDER BY d.id DESC), '[]')), count(*)"
+    " ORDER BY d.id DESC), '[]'), count(*)"
     " FROM (SELECT * FROM sluice_dead_letter d WHERE " OPS_DEAD_WHERE
     "  ORDER BY d.id DESC LIMIT 20) d";
 
@@ -139,14 +142,6 @@ static void load_sections(struct wish *wish)
     }
 }
 
-static bool not_there(const struct wish *wish, struct sl_err *err)
-{
-    return wish->filter.id != NULL
-               ? sl_fail(err, SL_E_USAGE, "there is no dead letter %s", wish->filter.id)
-               : sl_fail(err, SL_E_USAGE, "no dead letter is about the event %.80s",
-                         wish->filter.event);
-}
-
 static bool show_json(struct ops_pg_session *session, const struct wish *wish, struct sl_err *err)
 {
     struct sl_pg_param params[OPS_DEAD_FILTER_PARAMS + 1];
@@ -157,7 +152,7 @@ static bool show_json(struct ops_pg_session *session, const struct wish *wish, s
         return false;
     }
     if (sl_span_is(ops_pg_cell(&rows, 0, 1), "0")) {
-        return not_there(wish, err);
+        return ops_dead_absent(&wish->filter, err);
     }
     puts(ops_pg_cell_text(&rows, 0, 0));
     return true;
@@ -172,7 +167,7 @@ static bool show_text(struct ops_pg_session *session, const struct wish *wish, s
         return false;
     }
     if (rows.row_count == 0) {
-        return not_there(wish, err);
+        return ops_dead_absent(&wish->filter, err);
     }
     for (size_t row = 0; row < rows.row_count; row++) {
         SL_ASSERT(rows.column_count == CELLS);
@@ -196,8 +191,8 @@ static void print_letter(const struct wish *wish, const struct ops_pg_rows *rows
     }
     print_block("notes", ops_pg_cell(rows, row, NOTE));
     print_block("what to do", sl_span_of(advice_for(wish, rows, row)));
-    printf("%-14sonly after the cause is fixed: sluice dead replay --id %s --yes\n", "replay",
-           ops_pg_cell_text(rows, row, ID));
+    printf("%-14sonly after the cause is fixed: sluice dead replay --id %s --yes --reason WHY\n",
+           "replay", ops_pg_cell_text(rows, row, ID));
 }
 
 /* The section's own words on the code come first. */

@@ -5,10 +5,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ops/commands.h"
 #include "ops/dev/dev_control.h"
 #include "ops/dev/dev_demo.h"
 #include "ops/dev/dev_supervise.h"
 #include "ops/flags.h"
+#include "shared/nearest.h"
 
 #define DEMO_COUNT_DEFAULT 300
 #define DEMO_COUNT_MAX     1000000
@@ -22,7 +24,7 @@ const char ops_dev_usage[] =
     "    --once             end after the demonstration; also without a terminal\n"
     "  stop [NAME]          stop rabbitmq, postgres, publisher, consumer, or everything\n"
     "  start NAME           start it again\n"
-    "  status [-o json]     what runs where; exit status 1 unless everything is ready\n"
+    "  status [-o FORMAT]   what runs where; exit status 1 unless everything is ready\n"
     "  env                  addresses as shell lines: eval \"$(sluice dev env)\"\n"
     "  demo [--count N]     the demonstration on the running stack\n"
     "  rabbitmqctl ARG…     rabbitmqctl against the stack's broker\n"
@@ -41,8 +43,7 @@ int ops_dev(int argc, char **argv)
     struct sl_err err = { 0 };
 
     if (!dev_home_find(&home, &err)) {
-        fprintf(stderr, "sluice dev: %s\n", err.text);
-        return sl_err_exit_status(&err);
+        return ops_report("dev", &err);
     }
     if (argc > 1 && argv[1][0] != '-') {
         bool is_about_running = strcmp(argv[1], "reset") != 0;
@@ -102,7 +103,7 @@ static int run_verb(const struct dev_home *home, int argc, char **argv)
     const char *verb = argv[0];
     enum ops_output output = OPS_OUTPUT_TABLE;
     int64_t count = DEMO_COUNT_DEFAULT;
-    const struct ops_flag status_flags[] = { OPS_FLAGS_OUTPUT(output) };
+    const struct ops_flag status_flags[] = { OPS_FLAGS_ROWS(output) };
     const struct ops_flag demo_flags[] = {
         { .name = "count", .kind = OPS_FLAG_COUNT, .out = &count, .min = 1, .max = DEMO_COUNT_MAX },
     };
@@ -133,6 +134,15 @@ static int run_verb(const struct dev_home *home, int argc, char **argv)
     if (strcmp(verb, "reset") == 0) {
         return read_flags(NULL, 0, argc, argv) ? dev_control_reset(home) : EX_USAGE;
     }
+    static const char *const verbs[] = { "stop", "start",       "status", "env",
+                                         "demo", "rabbitmqctl", "reset" };
+    const char *nearest = sl_nearest(sl_span_of(verb), verbs, SL_COUNT(verbs));
+    if (nearest != NULL) {
+        struct sl_err err = { 0 };
+        (void)sl_fail(&err, SL_E_USAGE, "there is no verb '%.40s'; did you mean %s?", verb,
+                      nearest);
+        return ops_report("dev", &err);
+    }
     return wrong("the verbs are stop, start, status, env, demo, rabbitmqctl and reset");
 }
 
@@ -160,6 +170,7 @@ static bool read_flags(const struct ops_flag *flags, size_t count, int argc, cha
 
 static int wrong(const char *what)
 {
-    fprintf(stderr, "sluice dev: %s\n", what);
-    return EX_USAGE;
+    struct sl_err err = { 0 };
+    (void)sl_fail(&err, SL_E_USAGE, "%s", what);
+    return ops_report("dev", &err);
 }

@@ -1,6 +1,5 @@
 #include "ops/dev/dev_supervisor.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,21 +15,8 @@
 #define PROBE_EVERY_MS 200
 #define KILL_AGAIN_MS  5000
 #define STEADY_MS      10000 /* who served this long starts with the first pause again */
-#define LOG_BYTES_MAX  (8 * 1024 * 1024)
 #define ARGUMENTS_MAX  8u
 #define EXIT_NO_EXEC   127 /* dev_process, as shells do */
-
-static const struct dev_kind kinds[DEV_WHO_COUNT] = {
-    /* INT makes Postgres end open sessions, QUIT makes it leave at once; a plain KILL would orphan its children. */
-    [DEV_POSTGRES] = { "postgres", "postgres.sh", NULL, DEV_PORT_POSTGRES, DEV_PORTS, SIGINT,
-                       SIGQUIT, 15000 },
-    [DEV_RABBITMQ] = { "rabbitmq", "rabbitmq.sh", NULL, DEV_PORT_AMQP, DEV_PORTS, SIGTERM, SIGKILL,
-                       20000 },
-    [DEV_PUBLISHER] = { "publisher", NULL, "sluice-publisher", DEV_PORT_HTTP, DEV_PORT_HTTP,
-                        SIGTERM, SIGKILL, 15000 },
-    [DEV_CONSUMER] = { "consumer", NULL, "sluice-consumer", DEV_PORT_CONSUMER_METRICS,
-                       DEV_PORT_CONSUMER_METRICS, SIGTERM, SIGKILL, 15000 },
-};
 
 /* Publisher first, so that nothing new is accepted while the rest goes. */
 static const enum dev_who stop_order[DEV_WHO_COUNT] = { DEV_PUBLISHER, DEV_CONSUMER, DEV_RABBITMQ,
@@ -49,28 +35,6 @@ static pid_t spawn_program(const struct dev_supervisor *sup, enum dev_who who, c
                            struct sl_err *err);
 static void record_pid(const struct dev_supervisor *sup, enum dev_who who);
 static void report_death(struct dev_supervisor *sup, enum dev_who who, int status);
-
-const char *dev_who_name(enum dev_who who)
-{
-    SL_ASSERT(who < DEV_WHO_COUNT);
-    return kinds[who].name;
-}
-
-enum dev_who dev_who_find(const char *name)
-{
-    for (unsigned i = 0; i < DEV_WHO_COUNT; i++) {
-        if (strcmp(kinds[i].name, name) == 0) {
-            return (enum dev_who)i;
-        }
-    }
-    return DEV_WHO_COUNT;
-}
-
-const struct dev_kind *dev_kind_of(enum dev_who who)
-{
-    SL_ASSERT(who < DEV_WHO_COUNT);
-    return &kinds[who];
-}
 
 bool dev_child_is(const struct dev_supervisor *sup, enum dev_who who, enum dev_state state)
 {
@@ -91,7 +55,7 @@ void dev_children_kill(const struct dev_supervisor *sup)
 {
     for (unsigned i = 0; i < DEV_WHO_COUNT; i++) {
         if (sup->children[i].pid != 0) {
-            (void)kill(sup->children[i].pid, kinds[i].kill_signal);
+            (void)kill(sup->children[i].pid, dev_kind_of(i)->kill_signal);
         }
     }
 }
@@ -128,7 +92,7 @@ static void watch(struct dev_supervisor *sup, enum dev_who who)
 
 static bool is_wanted(const struct dev_supervisor *sup, enum dev_who who)
 {
-    bool is_program = kinds[who].program != NULL;
+    bool is_program = dev_kind_of(who)->program != NULL;
     if (sup->phase == DEV_PHASE_ENDING) {
         /* Each waits for those before it; Postgres only for the programs, not for the broker. */
         bool programs_gone = dev_child_is(sup, DEV_PUBLISHER, DEV_STOPPED) &&
@@ -146,7 +110,7 @@ static bool is_wanted(const struct dev_supervisor *sup, enum dev_who who)
 static bool is_held(const struct dev_supervisor *sup, enum dev_who who)
 {
     char path[PATH_MAX];
-    dev_home_path(sup->home, path, "hold/%s", kinds[who].name);
+    dev_home_path(sup->home, path, "hold/%s", dev_who_name(who));
     return access(path, F_OK) == 0;
 }
 
@@ -168,8 +132,8 @@ static bool serves(struct dev_supervisor *sup, enum dev_who who)
         return false;
     }
     child->probe_ms = sl_clock_mono_ms() + PROBE_EVERY_MS;
-    if (kinds[who].program != NULL) {
-        return dev_process_http_status(sup->ports[kinds[who].ready], "/readyz") == 200;
+    if (dev_kind_of(who)->program != NULL) {
+        return dev_process_http_status(sup->ports[dev_kind_of(who)->ready], "/readyz") == 200;
     }
     pid_t pid = spawn_server(sup, who, "ready", "/dev/null", &err);
     child->probe_pid = pid > 0 ? pid : 0;
@@ -196,12 +160,12 @@ static void happen(struct dev_supervisor *sup, enum dev_who who, enum dev_event 
         break;
     case DEV_DO_STOP:
         child->kills = 0;
-        child->due_ms = now_ms + kinds[who].stop_wait_ms;
-        (void)kill(child->pid, kinds[who].stop_signal);
+        child->due_ms = now_ms + dev_kind_of(who)->stop_wait_ms;
+        (void)kill(child->pid, dev_kind_of(who)->stop_signal);
         break;
     case DEV_DO_KILL:
         child->due_ms = now_ms + KILL_AGAIN_MS;
-        (void)kill(child->pid, child->kills++ == 0 ? kinds[who].kill_signal : SIGKILL);
+        (void)kill(child->pid, child->kills++ == 0 ? dev_kind_of(who)->kill_signal : SIGKILL);
         break;
     case DEV_DO_PAUSE:
         report_death(sup, who, exit_status);
@@ -209,11 +173,11 @@ static void happen(struct dev_supervisor *sup, enum dev_who who, enum dev_event 
     case DEV_DO_REST:
         child->due_ms = 0;
         child->deaths = 0;
-        fprintf(stderr, "  %-10s stopped\n", kinds[who].name);
+        fprintf(stderr, "  %-10s stopped\n", dev_who_name(who));
         break;
     case DEV_DO_SERVE:
         child->ready_ms = now_ms;
-        fprintf(stderr, "  %-10s ready after %.1f s\n", kinds[who].name,
+        fprintf(stderr, "  %-10s ready after %.1f s\n", dev_who_name(who),
                 (double)(now_ms - child->started_ms) / 1000.0);
         break;
     }
@@ -229,9 +193,9 @@ static void spawn_child(struct dev_supervisor *sup, enum dev_who who)
     child->ready_ms = 0;
     child->probe_ms = 0;
     child->starts++;
-    dev_log_path(sup->home, kinds[who].name, log_path);
-    pid_t pid = kinds[who].script != NULL ? spawn_server(sup, who, "run", log_path, &err)
-                                          : spawn_program(sup, who, log_path, &err);
+    dev_log_path(sup->home, dev_who_name(who), log_path);
+    pid_t pid = dev_kind_of(who)->script != NULL ? spawn_server(sup, who, "run", log_path, &err)
+                                                 : spawn_program(sup, who, log_path, &err);
     if (pid < 0) {
         fprintf(stderr, "sluice dev: %s\n", err.text);
         happen(sup, who, DEV_EV_EXITED, 0);
@@ -239,8 +203,8 @@ static void spawn_child(struct dev_supervisor *sup, enum dev_who who)
     }
     child->pid = pid;
     record_pid(sup, who);
-    fprintf(stderr, "  %-10s starting on 127.0.0.1:%u\n", kinds[who].name,
-            sup->ports[kinds[who].port]);
+    fprintf(stderr, "  %-10s starting on 127.0.0.1:%u\n", dev_who_name(who),
+            sup->ports[dev_kind_of(who)->port]);
 }
 
 static pid_t spawn_server(const struct dev_supervisor *sup, enum dev_who who, const char *verb,
@@ -251,16 +215,16 @@ static pid_t spawn_server(const struct dev_supervisor *sup, enum dev_who who, co
 
     dev_env_set(&env, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     dev_env_set(&env, "LANG", "C.UTF-8");
-    dev_env_set(&env, "STACK_DIR", "%s/%s", sup->home->dir, kinds[who].name);
+    dev_env_set(&env, "STACK_DIR", "%s/%s", sup->home->dir, dev_who_name(who));
     for (unsigned i = 0; i < DEV_PORTS; i++) {
         dev_env_set(&env, dev_port_name((enum dev_port)i), "%u", sup->ports[i]);
     }
-    dev_home_path(sup->home, script, "scripts/%s", kinds[who].script);
+    dev_home_path(sup->home, script, "scripts/%s", dev_kind_of(who)->script);
     const char *const argv[] = { "/bin/bash", script, verb, NULL };
     struct dev_spawn spawn = { .argv = argv,
                                .environment = dev_env_list(&env, err),
                                .log_path = log_path,
-                               .death_signal = kinds[who].stop_signal };
+                               .death_signal = dev_kind_of(who)->stop_signal };
     return spawn.environment == NULL ? -1 : dev_process_spawn(&spawn, err);
 }
 
@@ -273,15 +237,15 @@ static pid_t spawn_program(const struct dev_supervisor *sup, enum dev_who who, c
         who == DEV_PUBLISHER ? DEV_PORT_PUBLISHER_METRICS : DEV_PORT_CONSUMER_METRICS;
 
     dev_programs_environment(sup, &env);
-    dev_env_set(&env, "SERVICE_NAME", "%s", kinds[who].program);
+    dev_env_set(&env, "SERVICE_NAME", "%s", dev_kind_of(who)->program);
     dev_env_set(&env, "SLUICE_METRICS_LISTEN", "127.0.0.1:%u", sup->ports[metrics]);
     const char *const argv[] = { program, NULL };
     struct dev_spawn spawn = { .argv = argv,
                                .environment = dev_env_list(&env, err),
                                .log_path = log_path,
-                               .death_signal = kinds[who].stop_signal };
+                               .death_signal = dev_kind_of(who)->stop_signal };
     if (spawn.environment == NULL ||
-        !ops_stack_path(program, sup->home->programs, kinds[who].program, err)) {
+        !ops_stack_path(program, sup->home->programs, dev_kind_of(who)->program, err)) {
         return -1;
     }
     return dev_process_spawn(&spawn, err);
@@ -290,7 +254,7 @@ static pid_t spawn_program(const struct dev_supervisor *sup, enum dev_who who, c
 static void record_pid(const struct dev_supervisor *sup, enum dev_who who)
 {
     char path[PATH_MAX];
-    dev_home_path(sup->home, path, "run/%s.pid", kinds[who].name);
+    dev_home_path(sup->home, path, "run/%s.pid", dev_who_name(who));
     FILE *file = fopen(path, "we");
     if (file != NULL) {
         fprintf(file, "%d\n", (int)sup->children[who].pid);
@@ -308,18 +272,18 @@ static void report_death(struct dev_supervisor *sup, enum dev_who who, int statu
     bool is_setup_fault = (code >= EX__BASE && code <= EX__MAX) || code == EXIT_NO_EXEC;
 
     dev_process_describe(status, how);
-    fprintf(stderr, "  %-10s died: %s, after %.1f s", kinds[who].name, how,
+    fprintf(stderr, "  %-10s died: %s, after %.1f s", dev_who_name(who), how,
             (double)(now_ms - child->started_ms) / 1000.0);
     if (sup->phase == DEV_PHASE_SETUP && is_setup_fault) {
         fprintf(stderr, "\n");
-        dev_give_up(sup, code == EXIT_NO_EXEC ? EX_UNAVAILABLE : code, kinds[who].name);
+        dev_give_up(sup, code == EXIT_NO_EXEC ? EX_UNAVAILABLE : code, dev_who_name(who));
         return;
     }
     bool was_steady = child->ready_ms != 0 && now_ms - child->ready_ms >= STEADY_MS;
     child->deaths = was_steady ? 1 : child->deaths + 1;
     int64_t pause_ms = dev_restart_pause_ms(child->deaths);
     child->due_ms = now_ms + pause_ms;
-    dev_log_path(sup->home, kinds[who].name, log_path);
+    dev_log_path(sup->home, dev_who_name(who), log_path);
     fprintf(stderr, "; starting it again in %lld s; its log: %s\n", (long long)(pause_ms / 1000),
             log_path);
 }
@@ -368,15 +332,4 @@ pid_t dev_spawn_sluice(const struct dev_supervisor *sup, const char *const *argu
         return -1;
     }
     return dev_process_spawn(&spawn, err);
-}
-
-void dev_log_path(const struct dev_home *home, const char *name, char out_path[PATH_MAX])
-{
-    struct stat about;
-    char old[PATH_MAX];
-    dev_home_path(home, out_path, "logs/%s.log", name);
-    if (stat(out_path, &about) == 0 && about.st_size > LOG_BYTES_MAX) {
-        dev_home_path(home, old, "logs/%s.log.old", name);
-        (void)rename(out_path, old);
-    }
 }

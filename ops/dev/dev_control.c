@@ -151,8 +151,12 @@ int dev_control_stop_all(const struct dev_home *home)
 int dev_control_status(const struct dev_home *home, enum ops_output output)
 {
     static const struct ops_column columns[] = {
-        { "NAME", false }, { "STATE", false }, { "PID", true },
-        { "PORT", true },  { "STARTS", true }, { "SECONDS", true },
+        { .title = "NAME" },
+        { .title = "STATE" },
+        { .title = "PID", .is_number = true },
+        { .title = "PORT", .is_number = true },
+        { .title = "STARTS", .is_number = true },
+        { .title = "SECONDS", .is_number = true },
     };
     SL_DONE(ops_table_done) struct ops_table table = { 0 };
     struct line lines[DEV_WHO_COUNT] = { 0 };
@@ -176,7 +180,7 @@ int dev_control_status(const struct dev_home *home, enum ops_output output)
         ops_table_add(&table, cells);
         is_ready = is_ready && strcmp(lines[i].state, "ready") == 0;
     }
-    if ((count > 0 || output == OPS_OUTPUT_JSON) &&
+    if ((count > 0 || output != OPS_OUTPUT_TABLE) &&
         !ops_table_print(&table, output, stdout, &err)) {
         fprintf(stderr, "sluice dev status: %s\n", err.text);
         return EX_IOERR;

@@ -12,8 +12,9 @@
 
 #include "shared/embed.h"
 
-#define NAME_ROOM    64 /* for the longest name below the directory */
-#define OPEN_DIR_MAX 16 /* descriptors nftw may hold */
+#define NAME_ROOM     64 /* for the longest name below the directory */
+#define OPEN_DIR_MAX  16 /* descriptors nftw may hold */
+#define LOG_BYTES_MAX (8 * 1024 * 1024)
 
 extern const struct sl_embedded embedded_dev_scripts[];
 extern const size_t embedded_dev_scripts_count;
@@ -163,4 +164,15 @@ void dev_home_path(const struct dev_home *home, char out_path[PATH_MAX], const c
     int bytes = vsnprintf(out_path + used, PATH_MAX - used, fmt, args);
     va_end(args);
     SL_ASSERT(bytes > 0 && (size_t)bytes < PATH_MAX - used);
+}
+
+void dev_log_path(const struct dev_home *home, const char *name, char out_path[PATH_MAX])
+{
+    struct stat about;
+    char old[PATH_MAX];
+    dev_home_path(home, out_path, "logs/%s.log", name);
+    if (stat(out_path, &about) == 0 && about.st_size > LOG_BYTES_MAX) {
+        dev_home_path(home, old, "logs/%s.log.old", name);
+        (void)rename(out_path, old);
+    }
 }

@@ -37,4 +37,7 @@ bool dev_home_remove(const struct dev_home *home, struct sl_err *err) SL_MUST;
 void dev_home_path(const struct dev_home *home, char out_path[PATH_MAX], const char *fmt, ...)
     SL_PRINTF(3, 4);
 
+/* Of the log of that name. One that has grown large is put aside before it is continued. */
+void dev_log_path(const struct dev_home *home, const char *name, char out_path[PATH_MAX]);
+
 #endif

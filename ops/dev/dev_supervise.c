@@ -10,7 +10,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ops/dev/dev_banner.h"
 #include "ops/dev/dev_process.h"
 #include "ops/dev/dev_supervisor.h"
 #include "shared/clock.h"
@@ -23,7 +22,6 @@ static bool watch_signals(struct dev_supervisor *sup, struct sl_err *err);
 static void wait_for_tick(struct dev_supervisor *sup);
 static void request_stop(struct dev_supervisor *sup);
 static void watch_demo(struct dev_supervisor *sup);
-static void publish_status(const struct dev_supervisor *sup);
 
 int dev_supervise(const struct dev_home *home, const struct dev_supervise_opts *opts)
 {
@@ -48,7 +46,7 @@ int dev_supervise(const struct dev_home *home, const struct dev_supervise_opts *
             dev_setup_advance(&sup);
         }
         watch_demo(&sup);
-        publish_status(&sup);
+        dev_publish_status(&sup);
     }
     fprintf(stderr, "sluice dev: everything is stopped\n");
     if (sup.programs_from_ms != 0) {
@@ -130,52 +128,5 @@ static void watch_demo(struct dev_supervisor *sup)
     }
     if (sup->phase == DEV_PHASE_ENDING) {
         (void)kill(sup->demo_pid, SIGTERM);
-    }
-}
-
-void dev_show_banner(const struct dev_supervisor *sup)
-{
-    struct dev_banner banner = { .home = sup->home,
-                                 .ports = sup->ports,
-                                 .password = sup->password,
-                                 .servers_only = sup->opts.servers_only };
-    dev_banner_print(&banner);
-}
-
-void dev_give_up(struct dev_supervisor *sup, int exit_status, const char *log_name)
-{
-    if (log_name != NULL) {
-        char log_path[PATH_MAX];
-        dev_log_path(sup->home, log_name, log_path);
-        fprintf(stderr, "  the last lines of %s:\n", log_path);
-        dev_process_show_tail(log_path);
-    }
-    sup->exit_status = exit_status == 0 ? EX_SOFTWARE : exit_status;
-    sup->phase = DEV_PHASE_ENDING;
-}
-
-/* Replaced in one step, so that a reader in another shell never sees half of it. */
-static void publish_status(const struct dev_supervisor *sup)
-{
-    char path[PATH_MAX];
-    char fresh[PATH_MAX];
-    dev_home_path(sup->home, path, "status");
-    dev_home_path(sup->home, fresh, "status.new");
-    FILE *file = fopen(fresh, "we");
-    if (file == NULL) {
-        return;
-    }
-    for (unsigned i = 0; i < DEV_WHO_COUNT; i++) {
-        const struct dev_child *child = &sup->children[i];
-        const struct dev_kind *kind = dev_kind_of((enum dev_who)i);
-        if (sup->opts.servers_only && kind->program != NULL) {
-            continue;
-        }
-        fprintf(file, "%s %s %d %lld %u %u\n", kind->name, dev_state_word(child->state),
-                (int)child->pid, (long long)(child->since_us / 1000000), child->starts,
-                sup->ports[kind->port]);
-    }
-    if (fclose(file) == 0) {
-        (void)rename(fresh, path);
     }
 }

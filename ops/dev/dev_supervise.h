@@ -12,9 +12,7 @@
 #define OPS_DEV_SUPERVISE_H
 
 #include "ops/dev/dev_home.h"
-#include "ops/dev/dev_ports.h"
-
-enum dev_who { DEV_POSTGRES, DEV_RABBITMQ, DEV_PUBLISHER, DEV_CONSUMER, DEV_WHO_COUNT };
+#include "ops/dev/dev_kind.h"
 
 struct dev_supervise_opts {
     bool servers_only;
@@ -22,11 +20,6 @@ struct dev_supervise_opts {
     bool ends_after_demo; /* then stop, with its exit status */
     unsigned demo_count;
 };
-
-/* "rabbitmq" and so on. */
-const char *dev_who_name(enum dev_who who);
-/* DEV_WHO_COUNT when there is no such name. */
-enum dev_who dev_who_find(const char *name);
 
 /* Runs until stopped; the exit status of the command. The lock is held and the home prepared. */
 int dev_supervise(const struct dev_home *home, const struct dev_supervise_opts *opts);

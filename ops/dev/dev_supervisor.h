@@ -1,6 +1,6 @@
 /*
- * dev_supervisor - what the three parts of the supervisor share: dev_supervise.c (the loop), dev_children.c (the four processes)
- * and dev_setup.c (from nothing to serving). For these three files only.
+ * dev_supervisor - what the parts of the supervisor share: dev_supervise.c (the loop), which stands on dev_setup.c (from nothing to serving), which stands on
+ * dev_children.c (the four processes), which stands on dev_tell.c (what is said of the run). For these files only.
  *
  * Threads: one.
  */
@@ -12,18 +12,6 @@
 #include "ops/dev/dev_supervise.h"
 
 enum dev_phase { DEV_PHASE_SETUP, DEV_PHASE_UP, DEV_PHASE_ENDING };
-
-/* What is the same for every run. */
-struct dev_kind {
-    const char *name;
-    const char *script;  /* of a server; NULL for a program of ours */
-    const char *program; /* NULL for a server */
-    enum dev_port port;  /* where it serves */
-    enum dev_port ready; /* where /readyz is, programs only */
-    int stop_signal;
-    int kill_signal;
-    int64_t stop_wait_ms;
-};
 
 struct dev_child {
     enum dev_state state;
@@ -72,13 +60,15 @@ struct dev_supervisor {
     int exit_status;
 };
 
-/* dev_supervise.c: ends the run with this status; log_name may be NULL, else its last lines are shown. */
+/* dev_tell.c */
+/* Ends the run with this status; log_name may be NULL, else its last lines are shown. */
 void dev_give_up(struct dev_supervisor *sup, int exit_status, const char *log_name);
 /* What to try now. */
 void dev_show_banner(const struct dev_supervisor *sup);
+/* How each process is, in the file that `sluice dev status` reads. */
+void dev_publish_status(const struct dev_supervisor *sup);
 
 /* dev_children.c */
-const struct dev_kind *dev_kind_of(enum dev_who who);
 /* One look at each process: what happened, what follows. */
 void dev_children_watch(struct dev_supervisor *sup);
 void dev_children_kill(const struct dev_supervisor *sup);
@@ -89,8 +79,6 @@ void dev_programs_environment(const struct dev_supervisor *sup, struct dev_env *
 /* Starts `sluice ARG…` of this build; arguments end with NULL. The process id, -1 on failure. */
 pid_t dev_spawn_sluice(const struct dev_supervisor *sup, const char *const *arguments,
                        const char *log_path, struct sl_err *err) SL_MUST;
-/* A log that has grown large is put aside before it is continued. */
-void dev_log_path(const struct dev_home *home, const char *name, char out_path[PATH_MAX]);
 
 /* dev_setup.c */
 /* Ends what an earlier run left, finds ports and the signing secret. */

@@ -5,17 +5,12 @@
 #include <sysexits.h>
 
 #include "ops/api.h"
-#include "ops/broker.h"
 #include "ops/commands.h"
-#include "ops/doctor/broker_layer.h"
+#include "ops/doctor/broker_way.h"
 #include "ops/table.h"
-#include "ops/trigger/courier.h"
-#include "shared/event/event_message.h"
 #include "shared/json/json.h"
 
 #define EX_FOUND         1
-#define EXCHANGE         "sluice.events"
-#define NOWHERE          "sluice.doctor.nowhere"
 #define TEXT_BYTES       512u
 #define ANSWER_BYTES_MAX (4u * 1024u * 1024u)
 #define ARENA_BYTES_MAX  (16u * 1024u * 1024u)
@@ -23,13 +18,12 @@
 #define NODES_MAX        100000u
 #define MIB              (1024 * 1024)
 
-const char ops_doctor_broker_usage[] =
-    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
+const char ops_doctor_broker_usage[] = OPS_USAGE_ROWS
     "Reads AMQP_URL and, for the alarms, RABBITMQ_API_URL. Names the first layer that fails, why, and what to do.\n"
     "Nothing is created and nothing stays behind. Exit status: 0 all is well; 1 something is wrong.\n";
 
 static const struct ops_column columns[] = {
-    { "LAYER", false }, { "VERDICT", false }, { "DETAIL", false }, { "DO", false }
+    { .title = "LAYER" }, { .title = "VERDICT" }, { .title = "DETAIL" }, { .title = "DO" }
 };
 
 struct doctor {
@@ -43,8 +37,6 @@ struct doctor {
 static void doctor_done(struct doctor *doctor);
 static bool examine(struct doctor *doctor, struct sl_err *err);
 static void tell_until(struct doctor *doctor, enum ops_layer failed, const struct sl_err *why);
-static bool has_exchange(struct ops_broker *broker, struct sl_err *err);
-static bool is_confirmed(const struct ops_address *address, struct sl_err *err);
 static void look_at_nodes(struct doctor *doctor);
 static void look_at_node(struct doctor *doctor, const struct sl_json *node, struct sl_arena *arena);
 static void add(struct doctor *doctor, const char *layer, const char *verdict, const char *detail,
@@ -77,21 +69,13 @@ static void doctor_done(struct doctor *doctor)
 static bool examine(struct doctor *doctor, struct sl_err *err)
 {
     struct sl_err why = { 0 };
-    SL_AUTO(ops_broker_free)
-    struct ops_broker *broker = ops_broker_new(&doctor->address, 0, &why);
-    if (broker == NULL && (why.code == SL_E_MEMORY || why.code == SL_E_CONFIG)) {
+    SL_AUTO(ops_broker_free) struct ops_broker *broker = NULL;
+    enum ops_layer failed = ops_broker_way(&doctor->address, &broker, &why);
+    if (failed != OPS_LAYERS && (why.code == SL_E_MEMORY || why.code == SL_E_CONFIG)) {
         *err = why;
         return false;
     }
-    if (broker == NULL) {
-        tell_until(doctor, ops_layer_of(&why), &why);
-    } else if (!has_exchange(broker, &why)) {
-        tell_until(doctor, OPS_LAYER_EXCHANGE, &why);
-    } else if (!is_confirmed(&doctor->address, &why)) {
-        tell_until(doctor, OPS_LAYER_PUBLISH, &why);
-    } else {
-        tell_until(doctor, OPS_LAYERS, NULL);
-    }
+    tell_until(doctor, failed, failed == OPS_LAYERS ? NULL : &why);
     look_at_nodes(doctor);
     return true;
 }
@@ -110,7 +94,7 @@ static void tell_until(struct doctor *doctor, enum ops_layer failed, const struc
         const char *detail = layer == OPS_LAYER_DNS        ? hosts
                              : layer == OPS_LAYER_LOGIN    ? doctor->url.user
                              : layer == OPS_LAYER_VHOST    ? doctor->url.vhost
-                             : layer == OPS_LAYER_EXCHANGE ? EXCHANGE
+                             : layer == OPS_LAYER_EXCHANGE ? OPS_WAY_EXCHANGE
                                                            : "";
         if (layer == OPS_LAYER_TLS && !doctor->url.is_tls && layer != failed) {
             add(doctor, name, "not used", "", "");
@@ -122,31 +106,6 @@ static void tell_until(struct doctor *doctor, enum ops_layer failed, const struc
             add(doctor, name, "not reached", "", "");
         }
     }
-}
-
-static bool has_exchange(struct ops_broker *broker, struct sl_err *err)
-{
-    const struct sl_amqp_declare declare = {
-        .kind = SL_AMQP_DECLARE_EXCHANGE, .passive = true, .name = EXCHANGE, .type = "topic"
-    };
-    return ops_broker_declare(broker, &declare, NULL, err) == OPS_DECLARED;
-}
-
-/* Returned, as nobody has such a queue, and confirmed. */
-static bool is_confirmed(const struct ops_address *address, struct sl_err *err)
-{
-    const struct sl_amqp_message message = { .exchange = "",
-                                             .routing_key = SL_SPAN_LITERAL(NOWHERE),
-                                             .message_id = SL_SPAN_LITERAL(NOWHERE),
-                                             .body = SL_SPAN_LITERAL("?") };
-    enum sl_publish_outcome outcome = SL_PUBLISH_LOST;
-    SL_AUTO(ops_courier_free) struct ops_courier *courier = ops_courier_new(address, err);
-    if (courier == NULL || !ops_courier_send(courier, &message, 1, 0, &outcome, err)) {
-        return false;
-    }
-    return outcome == SL_PUBLISH_RETURNED || outcome == SL_PUBLISH_CONFIRMED ||
-           sl_fail(err, SL_E_AMQP_NOT_UP, "the broker did not confirm a publish: %s",
-                   sl_publish_outcome_name(outcome));
 }
 
 static void look_at_nodes(struct doctor *doctor)
@@ -163,7 +122,10 @@ static void look_at_nodes(struct doctor *doctor)
         return;
     }
     if (!ops_api_get_all(api_url, &doctor->url, "nodes", &body, &why)) {
-        add(doctor, "alarms", "unknown", why.text, "a user with the tag monitoring may look there");
+        bool is_away = why.code == SL_E_HTTP_UNREACHABLE || why.code == SL_E_NET_RESOLVE;
+        add(doctor, "alarms", "unknown", why.text,
+            is_away ? "nobody listens there: the broker is down, or RABBITMQ_API_URL is wrong"
+                    : "a user with the tag monitoring may look there");
         return;
     }
     SL_AUTO(sl_json_parser_free)

@@ -8,6 +8,7 @@
 #include "ops/event/event.h"
 #include "ops/flags.h"
 #include "ops/pg_table.h"
+#include "ops/sections.h"
 #include "ops/when.h"
 
 #define LIMIT_DEFAULT 50
@@ -43,8 +44,7 @@ const char ops_event_find_usage[] =
     "  --account ID      of this connected account\n"
     "  --since T         received at or after: 2026-01-31T14:00:00Z, or 2h ago as 2h\n"
     "  --until T         received before\n"
-    "  --limit N         at most so many (50)\n"
-    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
+    "  --limit N         at most so many (50)\n" OPS_USAGE_ROWS
     "The newest first, one line for each subsystem. Without --object, --type or --since: of the last day.\n";
 
 struct wish {
@@ -154,7 +154,9 @@ static bool find(const struct wish *wish, struct sl_err *err)
     }
     if (rows.row_count == 0) {
         fputs("no event is known that matches\n", stderr);
-    } else if (rows.row_count == (size_t)wish->limit) {
+        return ops_section_meant(wish->subsystem, err);
+    }
+    if (rows.row_count == (size_t)wish->limit) {
         fprintf(stderr, "there may be more: --limit, or --until %s\n",
                 ops_pg_cell_text(&rows, rows.row_count - 1, 5));
     }

@@ -9,6 +9,7 @@
 #include "ops/commands.h"
 #include "ops/daemon.h"
 #include "ops/journal/journal_survey.h"
+#include "ops/plural.h"
 #include "ops/table.h"
 #include "shared/clock.h"
 #include "shared/event/envelope.h"
@@ -22,18 +23,15 @@
     "  --state-dir DIR   the publisher's state folder; default: SLUICE_STATE_DIR, the local stack,\n" \
     "                    /var/lib/sluice\n"
 
-const char ops_journal_status_usage[] =
-    STATE_DIR_USAGE "  --timeout D       longest wait for the publisher's answer (3s)\n"
-                    "  -o table|json     for people (default) or for programs\n"
-                    "Exit status: 0, also when events wait; 66 there is no journal.\n";
+const char ops_journal_status_usage[] = STATE_DIR_USAGE
+    "  --timeout D       longest wait for the publisher's answer (3s)\n" OPS_USAGE_OUTPUT
+    "Exit status: 0, also when events wait; 66 there is no journal.\n";
 const char ops_journal_list_usage[] = STATE_DIR_USAGE
     "  --limit N         at most so many, oldest first (50)\n"
     "  --all             also those that have been published and are not removed yet\n"
-    "  --poison          those that were set aside in poison/: unreadable, or larger than the broker takes\n"
-    "  -o table|json     for people (default) or for programs\n"
+    "  --poison          those that were set aside in poison/: unreadable, or larger than the broker takes\n" OPS_USAGE_ROWS
     "Bodies are never shown. Exit status: 0, 66 there is no journal.\n";
-const char ops_journal_verify_usage[] = STATE_DIR_USAGE
-    "  -o table|json     for people (default) or for programs\n"
+const char ops_journal_verify_usage[] = STATE_DIR_USAGE OPS_USAGE_ROWS
     "Reads and proves every record, and changes nothing; also while the publisher runs.\n"
     "Exit status: 0 all is as it was written, 1 something is damaged or missing, 66 there is no journal.\n";
 
@@ -44,6 +42,7 @@ struct wish {
     int64_t limit;
     bool is_all;
     bool is_poison;
+    bool is_document; /* the answer is no rows */
     char dir[OPS_JOURNAL_PATH_BYTES];
 };
 
@@ -104,9 +103,10 @@ static bool read_wish(const struct ops_flag *own, size_t own_count, int argc, ch
 {
     struct ops_flag flags[OPS_FLAGS_MAX] = {
         { .name = "state-dir", .kind = OPS_FLAG_TEXT, .out = &wish->state_dir },
-        OPS_FLAGS_OUTPUT(wish->output),
+        OPS_FLAGS_ROWS(wish->output),
     };
     int first = 0;
+    flags[1].max = wish->is_document ? OPS_OUTPUT_JSON : OPS_OUTPUT_CSV;
     for (size_t i = 0; i < own_count; i++) {
         flags[3 + i] = own[i];
     }
@@ -128,7 +128,7 @@ static int fail_survey(const char *command, const struct wish *wish, int why,
 
 int ops_journal_status(int argc, char **argv)
 {
-    struct wish wish = { .timeout_ms = OPS_DAEMON_TIMEOUT_MS };
+    struct wish wish = { .timeout_ms = OPS_DAEMON_TIMEOUT_MS, .is_document = true };
     struct sl_err err = { 0 };
     const struct ops_flag own[] = {
         { .name = "timeout",
@@ -231,11 +231,13 @@ static void print_status(const struct ops_journal_survey *survey, struct ops_dae
                          bool is_running, const struct wish *wish)
 {
     char time[SL_RFC3339_BYTES];
-    printf("%" PRIu64 " events wait to be published%s%s; %" PRIu64 " segments, %" PRIu64
+    uint64_t waiting = survey->events - survey->resolved;
+    printf("%" PRIu64 " event%s wait%s to be published%s%s; %" PRIu64 " segment%s, %" PRIu64
            " bytes, in %s\n",
-           survey->events - survey->resolved, survey->oldest_ns == 0 ? "" : ", the oldest since ",
+           waiting, ops_plural(waiting), waiting == 1 ? "s" : "",
+           survey->oldest_ns == 0 ? "" : ", the oldest since ",
            survey->oldest_ns == 0 ? "" : time_of(survey->oldest_ns, time), survey->segments,
-           survey->bytes, wish->dir);
+           ops_plural(survey->segments), survey->bytes, wish->dir);
     if (survey->poisoned > 0) {
         printf(
             "%" PRIu64
@@ -261,7 +263,7 @@ static void print_status(const struct ops_journal_survey *survey, struct ops_dae
 
 static const char *time_of(uint64_t ns, char out_text[SL_RFC3339_BYTES])
 {
-    sl_clock_rfc3339((int64_t)(ns / 1000), out_text);
+    sl_clock_rfc3339_s((int64_t)(ns / 1000000000u), out_text);
     return out_text;
 }
 
@@ -270,8 +272,14 @@ static const char *time_of(uint64_t ns, char out_text[SL_RFC3339_BYTES])
 int ops_journal_list(int argc, char **argv)
 {
     static const struct ops_column columns[] = {
-        { "NUMBER", true },    { "ID", false },   { "TYPE", false },  { "SOURCE", false },
-        { "RECEIVED", false }, { "BYTES", true }, { "STATE", false }, { "SEGMENT", false },
+        { .title = "NUMBER", .is_number = true },
+        { .title = "ID" },
+        { .title = "TYPE" },
+        { .title = "SOURCE" },
+        { .title = "RECEIVED" },
+        { .title = "BYTES", .is_number = true },
+        { .title = "STATE" },
+        { .title = "SEGMENT" },
     };
     struct wish wish = { .limit = LIST_DEFAULT };
     struct sl_err err = { 0 };
@@ -342,8 +350,12 @@ static bool list_event(void *arg, const char *segment, const struct sl_journal_r
 int ops_journal_verify(int argc, char **argv)
 {
     static const struct ops_column columns[] = {
-        { "SEGMENT", false }, { "FINDING", false }, { "OFFSET", true },
-        { "BYTES", true },    { "EVENTS", true },   { "FIRST NUMBER", true },
+        { .title = "SEGMENT" },
+        { .title = "FINDING" },
+        { .title = "OFFSET", .is_number = true },
+        { .title = "BYTES", .is_number = true },
+        { .title = "EVENTS", .is_number = true },
+        { .title = "FIRST NUMBER", .is_number = true },
     };
     struct wish wish = { 0 };
     struct sl_err err = { 0 };
@@ -359,13 +371,13 @@ int ops_journal_verify(int argc, char **argv)
         return fail_survey("journal verify", &wish, why, &err);
     }
     bool has_rows = damages.losses + damages.notes > 0;
-    if ((wish.output == OPS_OUTPUT_JSON || has_rows) &&
+    if ((wish.output != OPS_OUTPUT_TABLE || has_rows) &&
         !ops_table_print(&damages.table, wish.output, stdout, &err)) {
         return ops_report("journal verify", &err);
     }
     fprintf(
-        stderr, "%" PRIu64 " events in %" PRIu64 " segments are proven by their checksums; %s\n",
-        survey.events, survey.segments,
+        stderr, "%" PRIu64 " event%s in %" PRIu64 " segment%s proven by checksums; %s\n",
+        survey.events, ops_plural(survey.events), survey.segments, ops_plural(survey.segments),
         damages.losses == 0
             ? "nothing is damaged or missing"
             : "what is listed is damaged or missing; the publisher replays everything that is proven");

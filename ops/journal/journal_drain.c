@@ -38,6 +38,7 @@ static bool is_over(const struct drain *drain);
 static size_t wanted(const struct drain *drain);
 static bool deliver(struct drain *drain, const struct sl_journal_record *records, size_t count,
                     struct sl_err *err);
+static bool fits(const struct drain *drain, const struct sl_journal_record *record);
 static bool compose(struct drain *drain, const struct sl_journal_record *record,
                     struct sl_envelope *envelope, struct sl_amqp_message *out_message);
 static void settle(struct drain *drain, uint64_t seq, enum sl_publish_outcome outcome);
@@ -103,7 +104,8 @@ static void on_appended(void *arg, uint64_t cookie, bool ok, const struct sl_err
 
 static void on_finding(void *arg, const struct sl_journal_finding *finding)
 {
-    (void)arg;
+    struct drain *drain = arg;
+    drain->result->set_aside += finding->what == SL_JOURNAL_TELL_POISONED ? 1 : 0;
     fprintf(stderr, "sluice journal replay: %s: %s (%s, from %" PRIu64 " to %" PRIu64 ")\n",
             sl_journal_tell_name(finding->what), sl_journal_tell_sentence(finding->what),
             finding->place, finding->from, finding->to);
@@ -158,19 +160,28 @@ static bool deliver(struct drain *drain, const struct sl_journal_record *records
     size_t sent = 0;
     sl_arena_reset(&drain->arena);
     for (size_t i = 0; i < count; i++) {
-        if (compose(drain, &records[i], &envelopes[sent], &messages[sent])) {
+        if (fits(drain, &records[i]) &&
+            compose(drain, &records[i], &envelopes[sent], &messages[sent])) {
             seqs[sent++] = records[i].seq;
         } else {
-            sl_journal_fail(drain->journal, records[i].seq);
+            sl_journal_fail(drain->journal,
+                            records[i].seq); /* poison/ in the end, with a finding */
         }
     }
     int64_t gap_us = 1000000 / drain->opts->rate;
     bool is_sent =
         sent == 0 || ops_courier_send(drain->courier, messages, sent, gap_us, outcomes, err);
     for (size_t i = 0; i < sent; i++) {
-        settle(drain, seqs[i], is_sent ? outcomes[i] : SL_PUBLISH_LOST);
+        settle(drain, seqs[i], outcomes[i]);
     }
-    return is_sent;
+    /* The broker has just said what it takes: such an event is left out of the next portion. */
+    return is_sent || err->code == SL_E_AMQP_TOO_LARGE;
+}
+
+static bool fits(const struct drain *drain, const struct sl_journal_record *record)
+{
+    size_t takes = ops_courier_takes(drain->courier);
+    return takes == 0 || record->payload.bytes <= takes;
 }
 
 /* False: it cannot be decoded, and was said. */

@@ -2,7 +2,7 @@
  * journal_drain - publishes a journal's events by hand, as the publisher does by itself when it runs.
  *
  * Oldest first, persistent + mandatory, with the original id and time of receipt; an event is forgotten only when its publish was confirmed and not
- * returned. Stopped at any moment, and begun again, it costs duplicates at most.
+ * returned. What no broker will ever take is set aside in poison/ and holds up nothing. Stopped at any moment, and begun again, it costs duplicates at most.
  * Refuses: working beside a publisher that runs (SL_E_JOURNAL_LOCKED).
  * Threads: runs loops of its own.
  */
@@ -24,7 +24,8 @@ struct ops_journal_drain_result {
     uint64_t published; /* confirmed and not returned */
     uint64_t
         refused; /* publishes that the broker returned or nacked; an event may be refused several times */
-    uint64_t left; /* events that still wait */
+    uint64_t set_aside; /* moved to poison/: unreadable, or larger than the broker takes */
+    uint64_t left;      /* events that still wait */
 };
 
 /*

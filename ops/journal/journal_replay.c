@@ -11,6 +11,7 @@
 #include "ops/journal/journal.h"
 #include "ops/journal/journal_drain.h"
 #include "ops/journal/journal_survey.h"
+#include "ops/plan.h"
 #include "shared/json/json_write.h"
 
 #define RATE_DEFAULT   500
@@ -18,20 +19,18 @@
 #define LIMIT_MAX      INT64_C(1000000000)
 #define TEXT_BYTES_MAX 4096u
 #define EXIT_PARTIAL   3
-#define EXIT_PLAN      2
 
 const char ops_journal_replay_usage[] =
     "  --rate N          at most so many events a second (500); with a running publisher: its rate from\n"
     "                    now on, until it is restarted\n"
-    "  --limit N         at most so many events, oldest first (only without a running publisher)\n"
-    "  --yes             do it; without it the plan is shown and nothing is changed\n"
+    "  --limit N         at most so many events, oldest first (only without a running publisher)\n" OPS_USAGE_YES
     "  --timeout D       longest wait for a running publisher's answer (3s)\n"
     "  --state-dir DIR   the publisher's state folder; default: SLUICE_STATE_DIR, the local stack,\n"
-    "                    /var/lib/sluice\n"
-    "  -o table|json     for people (default) or for programs\n"
+    "                    /var/lib/sluice\n" OPS_USAGE_OUTPUT
     "Reads AMQP_URL when no publisher runs. An event leaves the journal when the broker has confirmed it.\n"
-    "Exit status: 0 nothing is left, or the publisher was told; 2 the plan has work; 3 some are left;\n"
-    "66 there is no journal; 69 no broker.\n";
+    "A running publisher replays by itself; it is told to begin now, or at another rate. Exit status: 0 nothing is\n"
+    "left, or the publisher was told; 2 the plan has work; 3 some are left, or\n"
+    "were set aside; 66 there is no journal; 69 no broker.\n";
 
 struct wish {
     int64_t rate;
@@ -79,7 +78,7 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
           .out = &wish->limit,
           .min = 1,
           .max = LIMIT_MAX },
-        { .name = "yes", .letter = 'y', .kind = OPS_FLAG_SWITCH, .out = &wish->is_meant },
+        OPS_FLAGS_MEANT(wish->is_meant),
         { .name = "timeout",
           .kind = OPS_FLAG_DURATION,
           .out = &wish->timeout_ms,
@@ -106,8 +105,8 @@ static int tell_publisher(const struct wish *wish)
     sl_buf_init(&request, TEXT_BYTES_MAX);
     struct sl_json_writer json = sl_json_writer_make(&request);
     sl_json_object_begin(&json);
-    sl_json_put_text(&json, "command", SL_SPAN_LITERAL("journal-replay"));
-    if (wish->has_rate) {
+    sl_json_put_text(&json, "command", sl_span_of(wish->is_meant ? "journal-replay" : "status"));
+    if (wish->is_meant && wish->has_rate) {
         sl_json_put_int(&json, "rate", wish->rate);
     }
     sl_json_object_end(&json);
@@ -124,15 +123,21 @@ static int tell_publisher(const struct wish *wish)
         (void)sl_err_wrap(&err, "a program holds the journal");
         return ops_report("journal replay", &err);
     }
+    const char *events = ops_daemon_text(&daemon, sl_json_at(daemon.root, "journal.events"));
+    bool has_work = wish->has_rate || strcmp(events, "0") != 0;
     if (wish->output == OPS_OUTPUT_JSON) {
-        return printf("%s\n", daemon.answer.data) > 0 ? EXIT_SUCCESS : EX_IOERR;
+        printf("%s\n", daemon.answer.data);
+        return wish->is_meant ? EXIT_SUCCESS : ops_plan_end(has_work, OPS_PLAN_YES);
     }
     const char *state = ops_daemon_text(&daemon, sl_json_at(daemon.root, "broker.state"));
-    printf("the publisher replays %s events, at most %s a second%s\n",
-           ops_daemon_text(&daemon, sl_json_at(daemon.root, "journal.events")),
+    printf("the publisher replays%s %s events, at most %s a second%s\n",
+           wish->is_meant ? "" : " by itself", events,
            ops_daemon_text(&daemon, sl_json_at(daemon.root, "journal.replay_rate")),
            strcmp(state, "up") == 0 ? "" : "; it begins when the broker is back");
-    return EXIT_SUCCESS;
+    if (!wish->is_meant && wish->has_rate) {
+        printf("it would be at most %" PRId64 " a second from now on\n", wish->rate);
+    }
+    return wish->is_meant ? EXIT_SUCCESS : ops_plan_end(has_work, OPS_PLAN_YES);
 }
 
 static int plan(const struct wish *wish, uint64_t waiting)
@@ -147,10 +152,10 @@ static int plan(const struct wish *wish, uint64_t waiting)
     } else {
         printf("no publisher is running; %" PRIu64 " of %" PRIu64
                " events would be published to the broker of AMQP_URL, at most %" PRId64
-               " a second\nnothing was changed; to do it: sluice journal replay --yes\n",
+               " a second\n",
                would, waiting, wish->rate);
     }
-    return waiting == 0 ? EXIT_SUCCESS : EXIT_PLAN;
+    return ops_plan_end(waiting > 0, OPS_PLAN_YES);
 }
 
 static int drain(const struct wish *wish)
@@ -172,8 +177,9 @@ static int drain(const struct wish *wish)
 static int tell_result(const struct wish *wish, const struct ops_journal_drain_result *result)
 {
     if (wish->output == OPS_OUTPUT_JSON) {
-        printf("{\"published\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"left\":%" PRIu64 "}\n",
-               result->published, result->refused, result->left);
+        printf("{\"published\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"set_aside\":%" PRIu64
+               ",\"left\":%" PRIu64 "}\n",
+               result->published, result->refused, result->set_aside, result->left);
     } else {
         printf("%" PRIu64 " events published and confirmed, %" PRIu64 " left\n", result->published,
                result->left);
@@ -184,5 +190,13 @@ static int tell_result(const struct wish *wish, const struct ops_journal_drain_r
                 " publishes: no queue takes them, or one is full; see sluice topology diff\n",
                 result->refused);
     }
-    return result->left > 0 || result->refused > 0 ? EXIT_PARTIAL : EXIT_SUCCESS;
+    if (result->set_aside > 0) {
+        fprintf(
+            stderr,
+            "sluice journal replay: set aside in poison/: %" PRIu64
+            "; unreadable, or larger than the broker takes (its max_message_size): see runbooks/journal.md\n",
+            result->set_aside);
+    }
+    return result->left > 0 || result->refused > 0 || result->set_aside > 0 ? EXIT_PARTIAL
+                                                                            : EXIT_SUCCESS;
 }

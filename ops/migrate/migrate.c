@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "ops/commands.h"
 #include "ops/flags.h"
 #include "ops/pg_session.h"
 #include "ops/table.h"
@@ -251,11 +252,8 @@ static const struct ops_column status_columns[] = {
     { .title = "CHECKSUM" },
 };
 
-static int fail(const char *command, const struct sl_err *err)
-{
-    fprintf(stderr, "sluice %s: %s [%s]\n", command, err->text, sl_code_name(err->code));
-    return sl_err_exit_status(err);
-}
+static int show_status(const char *command, const struct ops_migrate_opts *opts,
+                       enum ops_output output);
 
 static void say_waiting(const char *who, void *arg)
 {
@@ -288,6 +286,7 @@ int ops_migrate_up(int argc, char **argv)
     SL_DONE(report_done) struct report report = { .output = OPS_OUTPUT_TABLE };
     struct sl_err err = { 0 };
     const char *url = NULL;
+    bool is_dry = false;
     struct ops_migrate_opts opts = {
         .files = embedded_migrations,
         .file_count = embedded_migrations_count,
@@ -305,27 +304,31 @@ int ops_migrate_up(int argc, char **argv)
           .out = &opts.timeout_ms,
           .min = 1000,
           .max = TIMEOUT_MS_MAX },
-        OPS_FLAGS_OUTPUT(report.output),
+        OPS_FLAG_DRY_RUN(is_dry),
+        OPS_FLAGS_ROWS(report.output),
     };
     int first_word = 0;
     int64_t version = 0;
     ops_table_init(&report.table, up_columns, SL_COUNT(up_columns));
     if (!ops_flags_read(flags, SL_COUNT(flags), argc, argv, 0, 0, &first_word, &err)) {
-        return fail("migrate up", &err);
+        return ops_report("migrate up", &err);
     }
     SL_AUTO(ops_pg_address_free) char *address = ops_pg_address(url, &err);
     if (address == NULL) {
-        return fail("migrate up", &err);
+        return ops_report("migrate up", &err);
     }
     opts.conninfo = address;
+    if (is_dry) {
+        return show_status("migrate up", &opts, report.output);
+    }
     bool is_applied = ops_migrate_apply(&opts, &version, &err);
     struct sl_err print_err = { 0 };
-    if (report.output == OPS_OUTPUT_JSON &&
+    if (report.output != OPS_OUTPUT_TABLE &&
         !ops_table_print(&report.table, report.output, stdout, &print_err)) {
-        return fail("migrate up", &print_err);
+        return ops_report("migrate up", &print_err);
     }
     if (!is_applied) {
-        return fail("migrate up", &err);
+        return ops_report("migrate up", &err);
     }
     if (report.output == OPS_OUTPUT_TABLE) {
         printf("%s, version %lld\n",
@@ -362,22 +365,30 @@ int ops_migrate_status(int argc, char **argv)
     enum ops_output output = OPS_OUTPUT_TABLE;
     const struct ops_flag flags[] = {
         { .name = "database-url", .kind = OPS_FLAG_TEXT, .out = &url },
-        OPS_FLAGS_OUTPUT(output),
+        OPS_FLAGS_ROWS(output),
     };
     int first_word = 0;
     if (!ops_flags_read(flags, SL_COUNT(flags), argc, argv, 0, 0, &first_word, &err)) {
-        return fail("migrate status", &err);
+        return ops_report("migrate status", &err);
     }
     SL_AUTO(ops_pg_address_free) char *address = ops_pg_address(url, &err);
-    struct ops_migration_plan plan = { 0 };
     const struct ops_migrate_opts opts = {
         .conninfo = address,
         .files = embedded_migrations,
         .file_count = embedded_migrations_count,
     };
-    if (address == NULL || !ops_migrate_read(&opts, &plan, &err) ||
-        !print_plan(&plan, output, &err) || !ops_migration_plan_verdict(&plan, &err)) {
-        return fail("migrate status", &err);
+    return address == NULL ? ops_report("migrate status", &err)
+                           : show_status("migrate status", &opts, output);
+}
+
+static int show_status(const char *command, const struct ops_migrate_opts *opts,
+                       enum ops_output output)
+{
+    struct sl_err err = { 0 };
+    struct ops_migration_plan plan = { 0 };
+    if (!ops_migrate_read(opts, &plan, &err) || !print_plan(&plan, output, &err) ||
+        !ops_migration_plan_verdict(&plan, &err)) {
+        return ops_report(command, &err);
     }
     if (plan.pending_count > 0) {
         fprintf(stderr, "%zu pending; next: sluice migrate up\n", plan.pending_count);

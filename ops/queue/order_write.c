@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ops/actor.h"
+#include "ops/plan.h"
 #include "shared/clock.h"
 #include "shared/units.h"
 
@@ -19,11 +20,16 @@ static const char set_sql[] =
     " ON CONFLICT (subsystem, name) DO UPDATE SET (value, reason, actor, expires_at, updated_at)"
     " = (excluded.value, excluded.reason, excluded.actor, excluded.expires_at, now())";
 static const char remove_sql[] = "DELETE FROM sluice_control WHERE subsystem = $1 AND name = $2";
+static const char standing_sql[] =
+    "SELECT 1 FROM sluice_control WHERE subsystem = $1 AND name = $2";
 static const char now_sql[] = "SELECT clock_timestamp()::text";
 static const char follow_sql[] =
     "SELECT count(*), count(*) FILTER (WHERE coalesce(orders_at > $2::text::timestamptz, false)"
     "   AND ($3 = 'no' OR paused))"
     " FROM sluice_consumer WHERE seen_at > now() - interval '15 seconds' AND ($1 = '' OR subsystem = $1)";
+
+static bool await(struct ops_pg_session *session, const char *subsystem, const char *at, bool rest,
+                  int64_t *out_running, int64_t *out_following, struct sl_err *err);
 
 bool ops_order_write(struct ops_pg_session *session, const struct ops_order *order,
                      int64_t *out_changed, char out_at[OPS_ORDER_TIME_BYTES], struct sl_err *err)
@@ -42,6 +48,14 @@ bool ops_order_write(struct ops_pg_session *session, const struct ops_order *ord
         ops_pg_param(for_text),
     };
     bool is_set = order->value != NULL;
+    out_at[0] = '\0';
+    if (order->dry_run) {
+        bool is_asked = ops_pg_query(session, standing_sql, params, 2, &rows, err);
+        if (is_asked && out_changed != NULL) {
+            *out_changed = is_set || rows.row_count > 0 ? 1 : 0;
+        }
+        return is_asked;
+    }
     if (!ops_pg_query(session, is_set ? set_sql : remove_sql, params, is_set ? SL_COUNT(params) : 2,
                       &rows, err)) {
         return false;
@@ -56,8 +70,12 @@ bool ops_order_write(struct ops_pg_session *session, const struct ops_order *ord
     return true;
 }
 
-bool ops_order_await(struct ops_pg_session *session, const char *subsystem, const char *at,
-                     bool rest, int64_t *out_running, int64_t *out_following, struct sl_err *err)
+/*
+ * Waits until the running consumers of the subsystem ("": of any) have read the orders as of `at` and, when `rest` is true, those that are told to
+ * pause are at rest. *out_running of them there are, *out_following follow. Ends after OPS_ORDER_WAIT_MS.
+ */
+static bool await(struct ops_pg_session *session, const char *subsystem, const char *at, bool rest,
+                  int64_t *out_running, int64_t *out_following, struct sl_err *err)
 {
     static const struct timespec pause = { .tv_nsec = LOOK_EVERY_NS };
     const struct sl_pg_param params[] = { ops_pg_param(subsystem), ops_pg_param(at),
@@ -84,7 +102,11 @@ bool ops_order_tell(struct ops_pg_session *session, const char *subsystem, const
 {
     int64_t running = 0;
     int64_t following = 0;
-    if (!ops_order_await(session, subsystem, at, rest, &running, &following, err)) {
+    if (*at == '\0') {
+        *out_status = ops_plan_end(true, OPS_PLAN_WET);
+        return true;
+    }
+    if (!await(session, subsystem, at, rest, &running, &following, err)) {
         return false;
     }
     if (running == 0) {

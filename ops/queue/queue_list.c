@@ -1,6 +1,7 @@
 /* queue list: each subsystem's queue on one line. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@
 static const struct ops_column columns[] = {
     { .title = "SUBSYSTEM" },
     { .title = "WAITING", .is_number = true },
+    { .title = "REPLAYS", .is_number = true },
     { .title = "UNACKED", .is_number = true },
     { .title = "DELAYED", .is_number = true },
     { .title = "OLDEST S", .is_number = true },
@@ -26,7 +28,11 @@ static const struct ops_column columns[] = {
     { .title = "ETA S", .is_number = true },
     { .title = "PARKED", .is_number = true },
     { .title = "LETTERS", .is_number = true },
+    { .title = "STATE" },
     { .title = "SETTINGS" },
+    { .title = "SEVERITY", .is_for_programs = true },
+    { .title = "OWNER", .is_for_programs = true },
+    { .title = "IMPACT", .is_for_programs = true },
 };
 #define COLUMNS SL_COUNT(columns)
 
@@ -43,6 +49,7 @@ static void sample(struct ops_queue_eyes *eyes, const struct ops_address *addres
                    struct ops_queue_look *look);
 static void add_row(const struct wish *wish, const struct ops_queue_facts *facts,
                     struct ops_table *table);
+static void put_state(const struct ops_queue_facts *facts, char out_cell[CELL_BYTES]);
 static void put(const struct wish *wish, int64_t number, char out_cell[CELL_BYTES]);
 static void put_milli(const struct wish *wish, int64_t milli, char out_cell[CELL_BYTES]);
 static void put_eta(const struct wish *wish, const struct ops_queue_facts *facts,
@@ -118,18 +125,9 @@ static void sample(struct ops_queue_eyes *eyes, const struct ops_address *addres
     int64_t took_ms = sl_clock_mono_ms() - start_ms;
     for (size_t i = 0; i < look->count; i++) {
         struct ops_queue_facts *now = &look->items[i];
-        const struct ops_queue_facts *then = &before.items[i];
-        if (now->settled == OPS_UNKNOWN || then->settled == OPS_UNKNOWN ||
-            now->settled < then->settled) {
-            continue;
-        }
-        int64_t out = now->settled - then->settled;
-        now->out_milli = out * MILLI * MILLI / took_ms;
-        if (now->waiting != OPS_UNKNOWN && then->waiting != OPS_UNKNOWN &&
-            now->unacked != OPS_UNKNOWN && then->unacked != OPS_UNKNOWN) {
-            int64_t in = out + now->waiting + now->unacked - then->waiting - then->unacked;
-            now->in_milli = (in > 0 ? in : 0) * MILLI * MILLI / took_ms;
-        }
+        struct ops_flow flow = ops_queue_flow(&before.items[i], now, took_ms);
+        now->in_milli = flow.in_milli == OPS_UNKNOWN ? now->in_milli : flow.in_milli;
+        now->out_milli = flow.out_milli == OPS_UNKNOWN ? now->out_milli : flow.out_milli;
     }
 }
 
@@ -138,22 +136,41 @@ static void add_row(const struct wish *wish, const struct ops_queue_facts *facts
 {
     char cells[COLUMNS][CELL_BYTES];
     const char *texts[COLUMNS];
-    const int64_t numbers[] = { facts->waiting, facts->unacked, facts->delayed, facts->oldest_s,
-                                facts->consumers };
+    const int64_t numbers[] = { facts->waiting, facts->replays,  facts->unacked,
+                                facts->delayed, facts->oldest_s, facts->consumers };
     for (size_t i = 0; i < SL_COUNT(numbers); i++) {
         put(wish, numbers[i], cells[1 + i]);
     }
-    put_milli(wish, facts->in_milli, cells[6]);
-    put_milli(wish, facts->out_milli, cells[7]);
-    put_eta(wish, facts, cells[8]);
-    put(wish, facts->parked, cells[9]);
-    put(wish, facts->letters, cells[10]);
+    put_milli(wish, facts->in_milli, cells[7]);
+    put_milli(wish, facts->out_milli, cells[8]);
+    put_eta(wish, facts, cells[9]);
+    put(wish, facts->parked, cells[10]);
+    put(wish, facts->letters, cells[11]);
     for (size_t i = 0; i < COLUMNS; i++) {
         texts[i] = cells[i];
     }
     texts[0] = facts->subsystem->name;
-    texts[COLUMNS - 1] = facts->is_missing ? "NO QUEUE: sluice topology apply" : facts->note;
+    put_state(facts, cells[12]);
+    texts[13] = facts->is_missing           ? "NO QUEUE: sluice topology apply"
+                : facts->is_missing_replays ? "NO QUEUE FOR REPLAYS: sluice topology apply"
+                                            : facts->note;
+    texts[14] = sl_subsystem_severity_name(facts->subsystem->severity);
+    texts[15] = facts->subsystem->owner;
+    texts[16] = facts->subsystem->impact;
     ops_table_add(table, texts);
+}
+
+static void put_state(const struct ops_queue_facts *facts, char out_cell[CELL_BYTES])
+{
+    out_cell[0] = '\0';
+    if (ops_queue_is_stuck(facts, OPS_STUCK_S)) {
+        snprintf(out_cell, CELL_BYTES, "stuck %" PRId64 " min", facts->idle_s / 60);
+    } else if (strncmp(facts->note, "paused", strlen("paused")) == 0 ||
+               strstr(facts->note, ", paused") != NULL) {
+        snprintf(out_cell, CELL_BYTES, "paused");
+    } else if (facts->consumers == 0 && facts->waiting > 0) {
+        snprintf(out_cell, CELL_BYTES, "nobody consumes");
+    }
 }
 
 static void put(const struct wish *wish, int64_t number, char out_cell[CELL_BYTES])
@@ -161,7 +178,7 @@ static void put(const struct wish *wish, int64_t number, char out_cell[CELL_BYTE
     if (number != OPS_UNKNOWN) {
         snprintf(out_cell, CELL_BYTES, "%" PRId64, number);
     } else { /* null for programs */
-        bool is_text = wish->output == OPS_OUTPUT_TABLE || wish->output == OPS_OUTPUT_CSV;
+        bool is_text = wish->output == OPS_OUTPUT_TABLE;
         snprintf(out_cell, CELL_BYTES, "%s", is_text ? "unknown" : "");
     }
 }
@@ -179,13 +196,14 @@ static void put_eta(const struct wish *wish, const struct ops_queue_facts *facts
                     char out_cell[CELL_BYTES])
 {
     bool is_known = facts->waiting != OPS_UNKNOWN && facts->unacked != OPS_UNKNOWN;
-    int64_t backlog = is_known ? facts->waiting + facts->unacked : OPS_UNKNOWN;
+    int64_t backlog =
+        is_known ? facts->waiting + ops_queue_replays(facts) + facts->unacked : OPS_UNKNOWN;
     if (backlog == 0) {
         put(wish, 0, out_cell);
     } else if (!is_known || facts->in_milli == OPS_UNKNOWN || facts->out_milli == OPS_UNKNOWN) {
         put(wish, OPS_UNKNOWN, out_cell);
     } else if (facts->out_milli <= facts->in_milli) {
-        bool is_text = wish->output == OPS_OUTPUT_TABLE || wish->output == OPS_OUTPUT_CSV;
+        bool is_text = wish->output == OPS_OUTPUT_TABLE;
         snprintf(out_cell, CELL_BYTES, "%s", is_text ? "not draining" : "");
     } else {
         put(wish, backlog * MILLI / (facts->out_milli - facts->in_milli), out_cell);

@@ -13,6 +13,7 @@
 #define ARENA_BYTES_MAX  (64u * 1024u * 1024u)
 #define NODES_MAX        1000000u
 #define JSON_DEPTH       4u
+#define MILLI            1000
 #define NAME_BYTES       128u
 #define DIGITS_MAX       18u
 
@@ -31,6 +32,7 @@ static void read_api_queue(const struct sl_json *item, struct sl_arena *arena,
                            struct ops_queue_look *look);
 static int64_t milli_of(const struct sl_json *number);
 static void ask_database(struct ops_queue_eyes *eyes, struct ops_queue_look *look);
+static struct ops_pg_session *open_session(const struct ops_queue_eyes *eyes, struct sl_err *err);
 static void read_standing(const struct ops_pg_rows *rows, struct ops_queue_look *look);
 static int64_t number_of(struct sl_span text);
 static void agree(struct ops_queue_look *look);
@@ -47,12 +49,31 @@ static const char standing_sql[] =
     " (SELECT sum(workers) FROM live l WHERE l.subsystem = s.name),"
     " (SELECT count(*) FROM sluice_dead_letter d WHERE d.subsystem = s.name AND d.status = 'open'),"
     " (SELECT count(DISTINCT event_id) FROM sluice_attempt a WHERE a.subsystem = s.name AND a.due_at > now()),"
-    " (SELECT string_agg(CASE WHEN o.name = 'paused' THEN 'paused' WHEN o.name LIKE 'park %' THEN o.name"
+    " (SELECT string_agg(CASE WHEN o.name = 'paused' THEN 'paused since ' || to_char(o.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI\"Z\"') WHEN o.name LIKE 'park %' THEN o.name"
     "    ELSE o.name || '=' || (o.value #>> '{}') END"
     "    || coalesce(' until ' || to_char(o.expires_at AT TIME ZONE 'UTC', 'HH24:MI\"Z\"'), ''), ', ' ORDER BY o.name)"
-    "  FROM orders o WHERE o.subsystem IN ('', s.name) AND (o.name <> 'paused' OR o.value = 'true'))"
-    " FROM unnest(string_to_array($1, ',')) AS s(name)";
-enum { NAME, RUNNING, HELD, SETTLED, OLDEST, WORKERS, LETTERS, DELAYED, NOTE };
+    "  FROM orders o WHERE o.subsystem IN ('', s.name) AND (o.name <> 'paused' OR o.value = 'true')),"
+    " (SELECT sum(workers_max) FROM live l WHERE l.subsystem = s.name),"
+    " (SELECT extract(epoch FROM now() - max(progress_at))::bigint FROM live l WHERE l.subsystem = s.name),"
+    " w.s, w.instance"
+    " FROM unnest(string_to_array($1, ',')) AS s(name)"
+    " LEFT JOIN LATERAL (SELECT l.instance, extract(epoch FROM now() - l.progress_at)::bigint AS s FROM live l"
+    "   WHERE l.subsystem = s.name AND l.held > 0 ORDER BY l.progress_at LIMIT 1) w ON true";
+enum {
+    NAME,
+    RUNNING,
+    HELD,
+    SETTLED,
+    OLDEST,
+    WORKERS,
+    LETTERS,
+    DELAYED,
+    NOTE,
+    WORKERS_MADE,
+    IDLE,
+    WEDGED_S,
+    WEDGED
+};
 
 void ops_queue_look(struct ops_queue_eyes *eyes, const struct ops_address *address,
                     const struct sl_subsystems *subsystems, const char *only_name,
@@ -69,7 +90,7 @@ void ops_queue_eyes_done(struct ops_queue_eyes *eyes)
 {
     ops_broker_free(eyes->broker);
     ops_pg_session_free(eyes->session);
-    *eyes = (struct ops_queue_eyes){ 0 };
+    *eyes = (struct ops_queue_eyes){ .patience_ms = eyes->patience_ms };
 }
 
 static void begin(const struct sl_subsystems *subsystems, const char *only_name,
@@ -83,6 +104,7 @@ static void begin(const struct sl_subsystems *subsystems, const char *only_name,
             out_look->items[out_look->count++] = (struct ops_queue_facts){
                 .subsystem = one,
                 .waiting = OPS_UNKNOWN,
+                .replays = OPS_UNKNOWN,
                 .unacked = OPS_UNKNOWN,
                 .consumers = OPS_UNKNOWN,
                 .parked = OPS_UNKNOWN,
@@ -94,6 +116,10 @@ static void begin(const struct sl_subsystems *subsystems, const char *only_name,
                 .in_milli = OPS_UNKNOWN,
                 .out_milli = OPS_UNKNOWN,
                 .running = OPS_UNKNOWN,
+                .workers = OPS_UNKNOWN,
+                .workers_made = OPS_UNKNOWN,
+                .idle_s = OPS_UNKNOWN,
+                .wedged_s = OPS_UNKNOWN,
             };
         }
     }
@@ -116,6 +142,8 @@ static void ask_broker(struct ops_queue_eyes *eyes, const struct ops_address *ad
         snprintf(parked, sizeof parked, "%s.parked", facts->subsystem->queue);
         is_well = count_queue(eyes->broker, facts->subsystem->queue, &facts->waiting,
                               &facts->consumers, &facts->is_missing, err) &&
+                  count_queue(eyes->broker, facts->subsystem->replay_queue, &facts->replays, NULL,
+                              &facts->is_missing_replays, err) &&
                   count_queue(eyes->broker, parked, &facts->parked, NULL, &ignored, err) &&
                   count_first(eyes->broker, facts, err);
     }
@@ -264,7 +292,7 @@ static void ask_database(struct ops_queue_eyes *eyes, struct ops_queue_look *loo
                                  look->items[i].subsystem->name);
     }
     if (eyes->session == NULL) {
-        eyes->session = ops_pg_session_here("sluice queue", true, &look->pg_err);
+        eyes->session = open_session(eyes, &look->pg_err);
     }
     const struct sl_pg_param param = ops_pg_param(names);
     if (eyes->session == NULL) {
@@ -276,6 +304,17 @@ static void ask_database(struct ops_queue_eyes *eyes, struct ops_queue_look *loo
         ops_pg_session_free(eyes->session);
         eyes->session = NULL;
     }
+}
+
+static struct ops_pg_session *open_session(const struct ops_queue_eyes *eyes, struct sl_err *err)
+{
+    SL_AUTO(ops_pg_address_free) char *conninfo = ops_pg_address(NULL, err);
+    const struct ops_pg_session_opts opts = { .conninfo = conninfo,
+                                              .application_name = "sluice queue",
+                                              .read_only = true,
+                                              .open_ms = eyes->patience_ms,
+                                              .statement_ms = eyes->patience_ms };
+    return conninfo == NULL ? NULL : ops_pg_session_open(&opts, err);
 }
 
 static void read_standing(const struct ops_pg_rows *rows, struct ops_queue_look *look)
@@ -295,6 +334,12 @@ static void read_standing(const struct ops_pg_rows *rows, struct ops_queue_look 
             if (number_of(ops_pg_cell(rows, row, WORKERS)) == facts->consumers) {
                 facts->unacked = number_of(ops_pg_cell(rows, row, HELD));
             }
+            facts->workers = number_of(ops_pg_cell(rows, row, WORKERS));
+            facts->workers_made = number_of(ops_pg_cell(rows, row, WORKERS_MADE));
+            facts->idle_s = number_of(ops_pg_cell(rows, row, IDLE));
+            facts->wedged_s = number_of(ops_pg_cell(rows, row, WEDGED_S));
+            snprintf(facts->wedged, sizeof facts->wedged, "%s",
+                     ops_pg_cell_text(rows, row, WEDGED));
             snprintf(facts->note, sizeof facts->note, "%s", ops_pg_cell_text(rows, row, NOTE));
         }
     }
@@ -327,4 +372,36 @@ static void agree(struct ops_queue_look *look)
             facts->oldest_s = 0;
         }
     }
+}
+
+int64_t ops_queue_replays(const struct ops_queue_facts *facts)
+{
+    return facts->replays == OPS_UNKNOWN ? 0 : facts->replays;
+}
+
+bool ops_queue_is_stuck(const struct ops_queue_facts *facts, int64_t stuck_s)
+{
+    return facts->waiting > 0 && facts->idle_s != OPS_UNKNOWN && facts->idle_s >= stuck_s;
+}
+
+struct ops_flow ops_queue_flow(const struct ops_queue_facts *then,
+                               const struct ops_queue_facts *now, int64_t took_ms)
+{
+    struct ops_flow flow = { .settled = OPS_UNKNOWN,
+                             .in_milli = OPS_UNKNOWN,
+                             .out_milli = OPS_UNKNOWN };
+    bool is_counted = now->settled != OPS_UNKNOWN && then->settled != OPS_UNKNOWN &&
+                      now->settled >= then->settled && took_ms > 0;
+    if (!is_counted) {
+        return flow;
+    }
+    flow.settled = now->settled - then->settled;
+    flow.out_milli = flow.settled * MILLI * MILLI / took_ms;
+    if (now->waiting != OPS_UNKNOWN && then->waiting != OPS_UNKNOWN &&
+        now->unacked != OPS_UNKNOWN && then->unacked != OPS_UNKNOWN) {
+        int64_t in = flow.settled + now->waiting + ops_queue_replays(now) + now->unacked -
+                     then->waiting - ops_queue_replays(then) - then->unacked;
+        flow.in_milli = (in > 0 ? in : 0) * MILLI * MILLI / took_ms;
+    }
+    return flow;
 }

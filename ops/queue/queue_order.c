@@ -6,6 +6,7 @@
 #include "ops/commands.h"
 #include "ops/flags.h"
 #include "ops/pg_table.h"
+#include "ops/plan.h"
 #include "ops/queue/order_write.h"
 #include "ops/queue/queue.h"
 #include "ops/sections.h"
@@ -25,14 +26,21 @@ static const struct {
 } settings[] = { { "attempts", 100 }, { "workers", 0 }, { "batch", 0 } };
 
 static const char settings_sql[] =
-    "SELECT subsystem, name, value #>> '{}',"
-    " coalesce(to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'reset'),"
+    "SELECT coalesce(nullif(subsystem, ''), '(all)'), name, value #>> '{}',"
+    " coalesce(to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'taken back'),"
     " reason, actor, to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
     " FROM sluice_control WHERE (expires_at IS NULL OR expires_at > now())"
+    " AND name NOT LIKE 'breaker %'" /* sluice breaker list */
     " AND ($1 = '' OR subsystem IN ('', $1)) ORDER BY subsystem, name";
 static const struct ops_column settings_columns[] = {
     { .title = "SUBSYSTEM" }, { .title = "SETTING" }, { .title = "VALUE" }, { .title = "UNTIL" },
     { .title = "REASON" },    { .title = "BY" },      { .title = "SINCE" },
+};
+
+static const struct ops_column told_columns[] = {
+    { .title = "SUBSYSTEM" },
+    { .title = "STATE" },
+    { .title = "DONE", .is_yes_no = true },
 };
 
 struct wish {
@@ -41,6 +49,7 @@ struct wish {
     bool non_critical;
     bool all;
     bool reset;
+    bool dry_run;
     enum ops_output output;
     char **words; /* the arguments */
     int word_count;
@@ -52,12 +61,14 @@ struct desk {
     struct ops_address address;
     struct sl_subsystems subsystems;
     struct ops_pg_session *session;
+    int64_t changed;       /* orders that were or would be written or taken back */
+    struct ops_table told; /* what pause and resume did, for programs */
 };
 
 static void desk_done(struct desk *desk);
 static bool open_desk(struct desk *desk, int argc, char **argv, int words_max, struct sl_err *err);
-static const struct sl_subsystem *section(const struct desk *desk, const char *name,
-                                          struct sl_err *err);
+static bool open_session(struct desk *desk, struct sl_err *err);
+static bool check_chosen(const struct desk *desk, struct sl_err *err);
 static int pause_or_resume(const char *command, bool is_pause, int argc, char **argv);
 static bool pause_one(struct desk *desk, const char *subsystem, bool is_pause,
                       char out_at[OPS_ORDER_TIME_BYTES], struct sl_err *err);
@@ -67,6 +78,9 @@ static bool set_one(struct desk *desk, const struct sl_subsystem *subsystem, con
 static bool read_setting(const struct sl_subsystem *subsystem, const char *word,
                          char out_name[VALUE_BYTES], char out_value[VALUE_BYTES],
                          struct sl_err *err);
+static bool refuse_number(const struct sl_subsystem *subsystem, const char *name,
+                          struct sl_span value, bool is_of_section, int64_t max,
+                          struct sl_err *err);
 static bool reset(struct desk *desk, const char *subsystem, char out_at[OPS_ORDER_TIME_BYTES],
                   struct sl_err *err);
 static bool show(struct desk *desk, const char *subsystem, struct sl_err *err);
@@ -83,6 +97,7 @@ int ops_queue_resume(int argc, char **argv)
 
 static void desk_done(struct desk *desk)
 {
+    ops_table_done(&desk->told);
     ops_pg_session_free(desk->session);
     sl_subsystems_done(&desk->subsystems);
     ops_address_done(&desk->address);
@@ -101,6 +116,7 @@ static bool open_desk(struct desk *desk, int argc, char **argv, int words_max, s
         { .name = "non-critical", .kind = OPS_FLAG_SWITCH, .out = &wish->non_critical },
         { .name = "all", .kind = OPS_FLAG_SWITCH, .out = &wish->all },
         { .name = "reset", .kind = OPS_FLAG_SWITCH, .out = &wish->reset },
+        OPS_FLAG_DRY_RUN(wish->dry_run),
         OPS_FLAGS_ROWS(wish->output),
     };
     int first = 0;
@@ -116,27 +132,14 @@ static bool open_desk(struct desk *desk, int argc, char **argv, int words_max, s
         !ops_sections_load(&desk->address, &desk->subsystems, err)) {
         return false;
     }
+    return true;
+}
+
+/* After the words are known to be right: who mistypes a name learns it also while the database is away. */
+static bool open_session(struct desk *desk, struct sl_err *err)
+{
     desk->session = ops_pg_session_here("sluice queue", false, err);
     return desk->session != NULL;
-}
-
-static const char *next_section(const void *arg, size_t i)
-{
-    const struct sl_subsystems *subsystems = arg;
-    return i < subsystems->count ? subsystems->items[i].name : NULL;
-}
-
-static const struct sl_subsystem *section(const struct desk *desk, const char *name,
-                                          struct sl_err *err)
-{
-    const struct sl_subsystem *found = sl_subsystems_find(&desk->subsystems, sl_span_of(name));
-    if (found == NULL) {
-        const char *nearest = sl_nearest_of(sl_span_of(name), next_section, &desk->subsystems);
-        sl_fail(err, SL_E_USAGE, "the subsystems file has no section '%.60s'%s%s%s", name,
-                nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
-                nearest == NULL ? "" : "?");
-    }
-    return found;
 }
 
 /* Pause ----------------------------------------------------------------------------------------- */
@@ -149,14 +152,16 @@ static int pause_or_resume(const char *command, bool is_pause, int argc, char **
     const char *last = "";
     int chosen = 0;
     int status = EX_OK;
-    if (!open_desk(&desk, argc, argv, (int)SL_SUBSYSTEMS_MAX, &err)) {
+    if (!open_desk(&desk, argc, argv, (int)SL_SUBSYSTEMS_MAX, &err) || !check_chosen(&desk, &err) ||
+        !open_session(&desk, &err)) {
         return ops_report(command, &err);
     }
     const struct wish *wish = &desk.wish;
     bool is_done = true;
+    ops_table_init(&desk.told, told_columns, SL_COUNT(told_columns));
     for (int i = 0; i < wish->word_count && is_done; i++, chosen++) {
         last = wish->words[i];
-        is_done = section(&desk, last, &err) != NULL && pause_one(&desk, last, is_pause, at, &err);
+        is_done = pause_one(&desk, last, is_pause, at, &err);
     }
     for (size_t i = 0; i < desk.subsystems.count && is_done; i++) {
         const struct sl_subsystem *one = &desk.subsystems.items[i];
@@ -166,16 +171,31 @@ static int pause_or_resume(const char *command, bool is_pause, int argc, char **
             is_done = pause_one(&desk, last, is_pause, at, &err);
         }
     }
+    if (is_done && wish->output != OPS_OUTPUT_TABLE) {
+        is_done = ops_table_print(&desk.told, wish->output, stdout, &err);
+    }
     if (is_done && chosen == 0 && wish->non_critical) {
         fputs("every enabled subsystem is critical: nothing was changed\n", stderr);
         return EX_OK;
     }
-    if (is_done && chosen == 0) {
-        is_done = sl_fail(&err, SL_E_USAGE, "name a subsystem, or say --non-critical or --all");
+    if (is_done && wish->dry_run) {
+        return ops_plan_end(desk.changed > 0, OPS_PLAN_WET);
     }
     is_done = is_done && ops_order_tell(desk.session, chosen == 1 ? last : "", at,
                                         is_pause && chosen == 1, &status, &err);
     return is_done ? status : ops_report(command, &err);
+}
+
+static bool check_chosen(const struct desk *desk, struct sl_err *err)
+{
+    const struct wish *wish = &desk->wish;
+    for (int i = 0; i < wish->word_count; i++) {
+        if (ops_section(&desk->subsystems, wish->words[i], err) == NULL) {
+            return false;
+        }
+    }
+    return wish->word_count > 0 || wish->all || wish->non_critical ||
+           sl_fail(err, SL_E_USAGE, "name a subsystem, or say --non-critical or --all");
 }
 
 static bool pause_one(struct desk *desk, const char *subsystem, bool is_pause,
@@ -186,15 +206,24 @@ static bool pause_one(struct desk *desk, const char *subsystem, bool is_pause,
                                      .name = "paused",
                                      .value = is_pause ? "true" : NULL,
                                      .reason = desk->wish.reason,
-                                     .for_ms = desk->wish.for_ms };
+                                     .for_ms = desk->wish.for_ms,
+                                     .dry_run = desk->wish.dry_run };
     if (!ops_order_write(desk->session, &order, &changed, out_at, err)) {
         return false;
     }
-    printf("%s: %s\n", subsystem,
-           is_pause      ? "paused; its events wait in the queue, none is lost"
-           : changed > 0 ? "resumed"
-                         : "was not paused");
-    if (is_pause && desk->wish.for_ms == 0) {
+    desk->changed += changed;
+    if (desk->wish.output != OPS_OUTPUT_TABLE) {
+        ops_table_add(&desk->told,
+                      (const char *const[]){ subsystem, is_pause ? "paused" : "not paused",
+                                             order.dry_run ? "no" : "yes" });
+        return true;
+    }
+    printf("%s: %s%s\n", subsystem, order.dry_run && changed > 0 ? "would be " : "",
+           is_pause        ? "paused; its events wait in the queue, none is lost"
+           : changed > 0   ? "resumed"
+           : order.dry_run ? "is not paused"
+                           : "was not paused");
+    if (is_pause && desk->wish.for_ms == 0 && !order.dry_run) {
         printf("until: sluice queue resume %s\n", subsystem);
     }
     return true;
@@ -217,9 +246,9 @@ static bool set_all(struct desk *desk, int *out_status, struct sl_err *err)
     const struct wish *wish = &desk->wish;
     char at[OPS_ORDER_TIME_BYTES] = "";
     if (wish->word_count == 0) {
-        return show(desk, "", err);
+        return open_session(desk, err) && show(desk, "", err);
     }
-    const struct sl_subsystem *subsystem = section(desk, wish->words[0], err);
+    const struct sl_subsystem *subsystem = ops_section(&desk->subsystems, wish->words[0], err);
     if (subsystem == NULL) {
         return false;
     }
@@ -227,18 +256,24 @@ static bool set_all(struct desk *desk, int *out_status, struct sl_err *err)
         return sl_fail(err, SL_E_USAGE,
                        "--reset takes back everything that is set, so it takes no setting");
     }
-    if (wish->reset && !reset(desk, subsystem->name, at, err)) {
+    for (int i = 1; i < wish->word_count; i++) { /* nothing is set while one of them is wrong */
+        char name[VALUE_BYTES];
+        char value[VALUE_BYTES];
+        if (!read_setting(subsystem, wish->words[i], name, value, err)) {
+            return false;
+        }
+    }
+    if (!open_session(desk, err) || (wish->reset && !reset(desk, subsystem->name, at, err))) {
         return false;
     }
-    for (int pass = 0; pass < 2; pass++) { /* nothing is set while one of them is wrong */
-        for (int i = 1; i < wish->word_count; i++) {
-            char name[VALUE_BYTES];
-            char value[VALUE_BYTES];
-            if (pass == 0 ? !read_setting(subsystem, wish->words[i], name, value, err)
-                          : !set_one(desk, subsystem, wish->words[i], at, err)) {
-                return false;
-            }
+    for (int i = 1; i < wish->word_count; i++) {
+        if (!set_one(desk, subsystem, wish->words[i], at, err)) {
+            return false;
         }
+    }
+    if (wish->dry_run) {
+        *out_status = ops_plan_end(desk->changed > 0, OPS_PLAN_WET);
+        return true;
     }
     return show(desk, subsystem->name, err) &&
            (at[0] == '\0' ||
@@ -254,9 +289,17 @@ static bool set_one(struct desk *desk, const struct sl_subsystem *subsystem, con
                                      .name = name,
                                      .value = value,
                                      .reason = desk->wish.reason,
-                                     .for_ms = desk->wish.for_ms };
-    return read_setting(subsystem, word, name, value, err) &&
-           ops_order_write(desk->session, &order, NULL, out_at, err);
+                                     .for_ms = desk->wish.for_ms,
+                                     .dry_run = desk->wish.dry_run };
+    if (!read_setting(subsystem, word, name, value, err) ||
+        !ops_order_write(desk->session, &order, NULL, out_at, err)) {
+        return false;
+    }
+    desk->changed++;
+    if (order.dry_run) {
+        fprintf(stderr, "%s: %s would be %s\n", subsystem->name, name, value);
+    }
+    return true;
 }
 
 static bool read_setting(const struct sl_subsystem *subsystem, const char *word,
@@ -280,18 +323,35 @@ static bool read_setting(const struct sl_subsystem *subsystem, const char *word,
             continue;
         }
         if (!sl_units_decimal(value, DIGITS_MAX, &number) || number < 1 || number > max) {
-            return sl_fail(err, SL_E_USAGE, "%s takes a number from 1 to %" PRId64 "%s, not '%.*s'",
-                           settings[i].name, max,
-                           settings[i].max == 0 ? " (what its section says is the most)" : "",
-                           (int)(value.bytes > 40 ? 40 : value.bytes),
-                           value.data == NULL ? "" : value.data);
+            return refuse_number(subsystem, settings[i].name, value, settings[i].max == 0, max,
+                                 err);
         }
         snprintf(out_name, VALUE_BYTES, "%s", settings[i].name);
         snprintf(out_value, VALUE_BYTES, "%" PRId64, number);
         return true;
     }
+    static const char *const names[] = { "attempts", "workers", "batch", "retries" };
+    const char *nearest = sl_nearest(name, names, SL_COUNT(names));
+    nearest = nearest != NULL && sl_span_is(name, nearest) ? NULL : nearest;
     return sl_fail(err, SL_E_USAGE,
-                   "'%.60s' is none of attempts=N, workers=N, batch=N, retries=on|off", word);
+                   "'%.60s' is none of attempts=N, workers=N, batch=N, retries=on|off%s%s%s", word,
+                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
+                   nearest == NULL ? "" : "?");
+}
+
+static bool refuse_number(const struct sl_subsystem *subsystem, const char *name,
+                          struct sl_span value, bool is_of_section, int64_t max, struct sl_err *err)
+{
+    int bytes = (int)(value.bytes > 40 ? 40 : value.bytes);
+    const char *said = value.data == NULL ? "" : value.data;
+    return is_of_section
+               ? sl_fail(err, SL_E_USAGE,
+                         "%s takes a number from 1 to %" PRId64
+                         ", not '%.*s': [%s] says %s = %" PRId64
+                         "; for more, raise it there and send the consumer SIGHUP",
+                         name, max, bytes, said, subsystem->name, name, max)
+               : sl_fail(err, SL_E_USAGE, "%s takes a number from 1 to %" PRId64 ", not '%.*s'",
+                         name, max, bytes, said);
 }
 
 static bool reset(struct desk *desk, const char *subsystem, char out_at[OPS_ORDER_TIME_BYTES],
@@ -299,9 +359,16 @@ static bool reset(struct desk *desk, const char *subsystem, char out_at[OPS_ORDE
 {
     static const char *const names[] = { "attempts", "workers", "batch", "retries" };
     for (size_t i = 0; i < SL_COUNT(names); i++) {
-        const struct ops_order order = { .subsystem = subsystem, .name = names[i] };
-        if (!ops_order_write(desk->session, &order, NULL, out_at, err)) {
+        const struct ops_order order = { .subsystem = subsystem,
+                                         .name = names[i],
+                                         .dry_run = desk->wish.dry_run };
+        int64_t changed = 0;
+        if (!ops_order_write(desk->session, &order, &changed, out_at, err)) {
             return false;
+        }
+        desk->changed += changed;
+        if (order.dry_run && changed > 0) {
+            fprintf(stderr, "%s: %s would be what the section says\n", subsystem, names[i]);
         }
     }
     return true;

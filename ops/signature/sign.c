@@ -72,6 +72,9 @@ static bool sign(const struct wish *wish, const struct sl_buf *body, struct sl_e
         !ops_secrets_open(&address, source.secret_name, wish->secret_file, &secrets, err)) {
         return false;
     }
+    if (body->used_bytes == 0) {
+        return sl_fail(err, SL_E_ABSENT, "the body is empty: no sender signs nothing");
+    }
     const char *objection = sl_scheme_secret_objection(&source.scheme, secrets.items[0]);
     if (objection != NULL) {
         fprintf(stderr, "sluice sign: the secret of %s %s; signing with it all the same\n",

@@ -287,10 +287,10 @@ static void tell_details(const struct finding *finding, const struct ops_secrets
     printf("\nsource     %s, scheme %s\n", finding->source->name, finding->source->scheme.name);
     printf("body       %zu bytes\n", finding->body_bytes);
     if (finding->has_time) {
-        sl_clock_rfc3339(finding->signed_s * 1000000, time);
+        sl_clock_rfc3339_s(finding->signed_s, time);
         printf("signed at  %.19sZ (t=%" PRId64 ")\n", time, finding->signed_s);
     }
-    sl_clock_rfc3339(finding->now_s * 1000000, time);
+    sl_clock_rfc3339_s(finding->now_s, time);
     if (sl_scheme_has_time(&finding->source->scheme)) {
         printf("now        %.19sZ, tolerance %" PRId64 " s either way\n", time,
                finding->tolerance_s);

@@ -1,9 +1,11 @@
 #include "ops/stripe/doctor_stripe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "ops/commands.h"
+#include "ops/doctor/value_rules.h"
 #include "ops/stripe/stripe_api.h"
 #include "ops/stripe/stripe_endpoint.h"
 #include "ops/table.h"
@@ -15,14 +17,14 @@
 #define URL_SCHEME      "https://"
 
 const char ops_doctor_stripe_usage[] =
-    "  --url URL         where webhooks reach the publisher from outside; default: SLUICE_PUBLIC_URL\n"
-    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
-    "The key needs to read webhook endpoints: STRIPE_RESTRICTED_KEY, or STRIPE_API_KEY.\n"
+    "  --url URL         where webhooks reach the publisher from outside; default: SLUICE_PUBLIC_URL\n" OPS_USAGE_ROWS
+    "The key needs to read webhook endpoints (rak_webhook_read): STRIPE_RESTRICTED_KEY, or STRIPE_API_KEY. It sees\n"
+    "those of its own mode, test or live; SENTRY_ENVIRONMENT says which one belongs here.\n"
     "Exit status: 0 an endpoint leads here and is well; 1 something is wrong.\n";
 
 static const struct ops_column columns[] = {
-    { "ENDPOINT", false },    { "URL", false },        { "STATUS", false },
-    { "API VERSION", false }, { "LEADS HERE", false },
+    { .title = "ENDPOINT" },    { .title = "URL" },        { .title = "STATUS" },
+    { .title = "API VERSION" }, { .title = "LEADS HERE" },
 };
 
 struct doctor {
@@ -39,6 +41,7 @@ struct doctor {
 static void doctor_done(struct doctor *doctor);
 static bool read_wish(struct doctor *doctor, int argc, char **argv, struct sl_err *err);
 static bool look(struct doctor *doctor, struct sl_err *err);
+static void tell_mode(struct doctor *doctor);
 static void take(struct doctor *doctor, const struct sl_json *object);
 
 int ops_doctor_stripe(int argc, char **argv)
@@ -52,6 +55,8 @@ int ops_doctor_stripe(int argc, char **argv)
         !ops_table_print(&doctor.table, doctor.output, stdout, &err)) {
         return ops_report("doctor stripe", &err);
     }
+    tell_mode(&doctor);
+    fputs(sl_buf_span(&doctor.wrong).data, stderr);
     if (doctor.ours == 0) {
         fprintf(
             stderr,
@@ -60,8 +65,23 @@ int ops_doctor_stripe(int argc, char **argv)
             doctor.url, doctor.url);
         return EX_FOUND;
     }
-    fputs(sl_buf_span(&doctor.wrong).data, stderr);
     return doctor.wrong.used_bytes == 0 ? EX_OK : EX_FOUND;
+}
+
+/* A key sees the endpoints of its own mode only. */
+static void tell_mode(struct doctor *doctor)
+{
+    bool is_live = ops_stripe_api_is_live(doctor->api);
+    const char *environment = getenv("SENTRY_ENVIRONMENT");
+    fprintf(stderr, "asked with a %s key: endpoints of %s mode are not seen\n",
+            is_live ? "live" : "test", is_live ? "test" : "live");
+    if (environment != NULL && ops_is_production(environment) != is_live) {
+        sl_buf_printf(&doctor->wrong,
+                      "a %s key in %.40s: Stripe's %s events come to the endpoints of the other "
+                      "mode; set STRIPE_RESTRICTED_KEY or STRIPE_API_KEY to a %s key\n",
+                      is_live ? "live" : "test", environment, is_live ? "test" : "live",
+                      is_live ? "test" : "live");
+    }
 }
 
 static void doctor_done(struct doctor *doctor)

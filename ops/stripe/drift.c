@@ -7,74 +7,29 @@
 #include <sysexits.h>
 
 #include "ops/commands.h"
+#include "ops/metrics_file.h"
 #include "ops/pg_session.h"
-#include "ops/stripe/stripe_api.h"
+#include "ops/stripe/drift_compare.h"
+#include "ops/stripe/object_courier.h"
 #include "ops/table.h"
-#include "ops/trigger/courier.h"
 #include "ops/when.h"
 #include "shared/clock.h"
-#include "shared/event/event_message.h"
+#include "shared/event/envelope.h"
 #include "shared/http/form.h"
-#include "shared/pg/pg_array.h"
-#include "shared/stripe/stripe_observed.h"
 
 #define NOW_MARGIN_S    120 /* what is younger may be on its way */
-#define PAGE_MAX        100u
-#define CARRIED_MAX     10000u /* objects of one second, across pages */
 #define RATE_DEFAULT    50
 #define RATE_MAX        1000
 #define SHOWN_DEFAULT   50
 #define SHOWN_MAX       100000
 #define ARENA_BYTES_MAX (64u * 1024u * 1024u)
-#define PAGE_BYTES_MAX  (32u * 1024u * 1024u)
+#define QUERY_BYTES_MAX 2048u
 #define EX_FOUND        1
 #define EX_PARTIAL      3
 #define US_PER_S        1000000
 
-/* $1 a page of Stripe's objects, $2 account, $3 livemode. Of each object that is not as the row is: its place, state, and the columns that differ. */
-#define COMPARE(table, row)                                                                                                       \
-    "SELECT o.place - 1, CASE WHEN b.id IS NULL THEN 'missing' ELSE 'differs' END, CASE WHEN b.id IS NOT NULL THEN d.columns END" \
-    " FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS o(value, place)"                                                    \
-    " LEFT JOIN " table " b ON b.account = $2 AND b.livemode = $3::text::boolean"                                                 \
-    " AND b.id = o.value ->> 'id'"                                                                                                \
-    " LEFT JOIN LATERAL (SELECT " row " AS value) r ON b.id IS NOT NULL"                                                          \
-    " LEFT JOIN LATERAL (SELECT string_agg(k, ', ' ORDER BY k) AS columns FROM ("                                                 \
-    "SELECT k FROM jsonb_object_keys(o.value) k WHERE r.value ? k AND o.value -> k IS DISTINCT"                                   \
-    " FROM r.value -> k AND k <> ALL ('{object,deleted,livemode,account,items,lines,payments,"                                    \
-    "hosted_invoice_url,invoice_pdf}')"                                                                                           \
-    " UNION ALL SELECT 'items' WHERE NOT coalesce((o.value #> '{items,has_more}')::boolean, true)"                                \
-    " AND (SELECT jsonb_agg(jsonb_build_array(i -> 'id', i -> 'quantity') ORDER BY i ->> 'id')"                                   \
-    " FROM jsonb_array_elements(o.value #> '{items,data}') i) IS DISTINCT FROM"                                                   \
-    " (SELECT jsonb_agg(jsonb_build_array(i -> 'id', i -> 'quantity') ORDER BY i ->> 'id')"                                       \
-    " FROM jsonb_array_elements(r.value #> '{items,data}') i)"                                                                    \
-    " UNION ALL SELECT 'deleted_at' WHERE b.deleted_at IS NOT NULL"                                                               \
-    " AND coalesce(o.value ->> 'status', '') <> ALL ('{canceled,incomplete_expired}')) x) d ON true"                              \
-    " WHERE b.id IS NULL OR d.columns IS NOT NULL ORDER BY o.place"
-
-/* $1 account, $2 livemode; created after $3 and up to $4; $5 what Stripe lists there. */
-#define EXTRA(table)                                                                               \
-    "SELECT id FROM " table " WHERE account = $1 AND livemode = $2::text::boolean AND deleted_at " \
-    "IS NULL AND created > to_timestamp($3::text::bigint) AND created <= "                         \
-    "to_timestamp($4::text::bigint) AND id <> ALL ($5::text[]) ORDER BY created DESC, id"
-
-static const struct kind {
-    const char *name;
-    const char *plural;
-    const char *compare;
-    const char *extra;
-} kinds[] = {
-    { "customer", "customers",
-      COMPARE("billing_customer", "billing_object('customer', to_jsonb(b))"),
-      EXTRA("billing_customer") },
-    { "subscription", "subscriptions",
-      COMPARE("billing_subscription", "billing_subscription_object(b)"),
-      EXTRA("billing_subscription") },
-    { "invoice", "invoices", COMPARE("billing_invoice", "billing_object('invoice', to_jsonb(b))"),
-      EXTRA("billing_invoice") },
-};
-
 static const struct ops_column columns[] = {
-    { "KIND", false }, { "OBJECT", false }, { "STATE", false }, { "COLUMNS", false }
+    { .title = "KIND" }, { .title = "OBJECT" }, { .title = "STATE" }, { .title = "COLUMNS" }
 };
 
 struct wish {
@@ -86,44 +41,53 @@ struct wish {
     const char *account;
     int64_t rate;
     int64_t limit;
+    const char *metrics; /* NULL: no file */
     enum ops_output output;
 };
 
 struct drift {
     struct wish wish;
-    bool livemode;
     struct ops_address address;
     struct ops_stripe_api *api;
     struct ops_pg_session *session;
-    struct ops_courier *courier; /* from the first repair on */
-    struct sl_arena arena;       /* of an event that is published */
+    struct ops_object_courier *courier; /* when there is something to repair */
+    struct ops_drift_scope scope;
     struct ops_table table;
-    const struct kind *kind; /* that is walked */
-    struct sl_arena carried_texts;
-    struct sl_span *carried; /* ids of the oldest second of the last page */
-    size_t carried_count;
-    char after[SL_EVENT_ID_BYTES_MAX + 1];
-    int64_t upper_s; /* rows up to here have not been looked for */
     int64_t compared, missing, differing, extra, repaired;
+
+    const struct ops_drift_kind *kind;     /* that is walked */
+    char after[SL_EVENT_ID_BYTES_MAX + 1]; /* the last object of the last page; "": none */
+    struct ops_drift_seam seam;
+
+    struct ops_drift_page page;
+    struct sl_arena arena; /* of its differences */
+    struct ops_drift_difference differences[OPS_DRIFT_PAGE_MAX];
+    size_t difference_count;
+    int64_t date_s;
+    int64_t elapsed_us;
 };
 
 static void drift_done(struct drift *drift);
 static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *err);
 static bool open_all(struct drift *drift, struct sl_err *err);
 static bool walk(struct drift *drift, struct sl_err *err);
+static bool ask_page(struct drift *drift, const struct sl_json **out_data, bool *out_has_more,
+                     struct sl_err *err);
 static bool take_page(struct drift *drift, const struct sl_json *data, bool has_more,
                       struct sl_err *err);
-static bool compare(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                    struct sl_err *err);
-static bool find_extra(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                       int64_t lower_s, struct sl_err *err);
-static bool carry(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                  int64_t second, struct sl_err *err);
+static bool read_page(struct drift *drift, const struct sl_json *data, int64_t *out_oldest_s,
+                      struct sl_err *err);
+static bool compare(struct drift *drift, struct sl_err *err);
+static bool settle_differences(struct drift *drift, struct sl_err *err);
+static bool settle_extra(struct drift *drift, const struct ops_pg_rows *rows, struct sl_err *err);
 static bool repair_extra(struct drift *drift, const char *id, bool *out_is_done,
                          struct sl_err *err);
-static bool repair(struct drift *drift, const struct sl_json *object, bool *out_is_done,
-                   struct sl_err *err);
+static bool repair_fetched(struct drift *drift, const struct sl_json *object, bool *out_is_done,
+                           struct sl_err *err);
+static bool repair(struct drift *drift, struct sl_span text, int64_t date_s, int64_t elapsed_us,
+                   bool *out_is_done, struct sl_err *err);
 static void show(struct drift *drift, const char *id, const char *state, const char *which);
+static bool leave_metrics(const struct drift *drift, struct sl_err *err);
 static int tell(const struct drift *drift);
 
 int ops_drift(int argc, char **argv)
@@ -134,11 +98,14 @@ int ops_drift(int argc, char **argv)
                                .account = "", .rate = RATE_DEFAULT, .limit = SHOWN_DEFAULT } };
     ops_table_init(&drift.table, columns, SL_COUNT(columns));
     bool is_done = read_wish(&drift.wish, argc, argv, &err) && open_all(&drift, &err);
-    for (size_t i = 0; is_done && i < SL_COUNT(kinds); i++) {
+    size_t kind_count = 0;
+    const struct ops_drift_kind *kinds = ops_drift_kinds(&kind_count);
+    for (size_t i = 0; is_done && i < kind_count; i++) {
         drift.kind = &kinds[i];
         is_done = walk(&drift, &err);
     }
-    if (!is_done || !ops_table_print(&drift.table, drift.wish.output, stdout, &err)) {
+    if (!is_done || !ops_table_print(&drift.table, drift.wish.output, stdout, &err) ||
+        !leave_metrics(&drift, &err)) {
         return ops_report("reconcile stripe --objects", &err);
     }
     return tell(&drift);
@@ -146,13 +113,13 @@ int ops_drift(int argc, char **argv)
 
 static void drift_done(struct drift *drift)
 {
-    ops_courier_free(drift->courier);
+    ops_object_courier_free(drift->courier);
     ops_pg_session_free(drift->session);
     ops_stripe_api_free(drift->api);
     ops_table_done(&drift->table);
     ops_address_done(&drift->address);
     sl_arena_done(&drift->arena);
-    sl_arena_done(&drift->carried_texts);
+    ops_drift_seam_done(&drift->seam);
 }
 
 static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *err)
@@ -160,10 +127,12 @@ static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *e
     const struct ops_flag flags[] = {
         { .name = "objects", .kind = OPS_FLAG_SWITCH, .out = &wish->objects },
         { .name = "repair", .kind = OPS_FLAG_SWITCH, .out = &wish->repair },
+        { .name = "dry-run", .letter = 'n', .kind = OPS_FLAG_UNDO, .out = &wish->repair },
         { .name = "since", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->since_text },
         { .name = "account", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->account },
         { .name = "rate", .kind = OPS_FLAG_COUNT, .out = &wish->rate, .min = 1, .max = RATE_MAX },
         { .name = "limit", .kind = OPS_FLAG_COUNT, .out = &wish->limit, .max = SHOWN_MAX },
+        { .name = "metrics", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->metrics },
         OPS_FLAGS_ROWS(wish->output),
     };
     int first = 0;
@@ -177,187 +146,153 @@ static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *e
 static bool open_all(struct drift *drift, struct sl_err *err)
 {
     sl_arena_init(&drift->arena, ARENA_BYTES_MAX);
-    sl_arena_init(&drift->carried_texts, ARENA_BYTES_MAX);
+    ops_drift_seam_init(&drift->seam);
     if (!ops_address_open(&drift->address, err)) {
         return false;
     }
     drift->api = ops_stripe_api_new(&drift->address, 0, err);
     drift->session = drift->api == NULL ? NULL : ops_pg_session_here("sluice reconcile", true, err);
-    drift->livemode = drift->api != NULL && ops_stripe_api_is_live(drift->api);
+    if (drift->session != NULL && drift->wish.repair) {
+        drift->courier = ops_object_courier_new(&drift->address, drift->api, drift->wish.rate, err);
+        if (drift->courier == NULL) {
+            return false;
+        }
+    }
+    drift->scope = (struct ops_drift_scope){
+        .session = drift->session,
+        .account = drift->wish.account,
+        .livemode = drift->api != NULL && ops_stripe_api_is_live(drift->api),
+        .keeps_text = drift->wish.repair,
+    };
     return drift->session != NULL;
 }
 
 static bool walk(struct drift *drift, struct sl_err *err)
 {
     drift->after[0] = '\0';
-    drift->upper_s = drift->wish.until_s;
-    drift->carried_count = 0;
-    char path[64];
-    snprintf(path, sizeof path, "/v1/%s", drift->kind->plural);
+    ops_drift_seam_begin(&drift->seam, drift->wish.until_s);
     for (bool has_more = true; has_more;) {
-        SL_DONE(sl_buf_done) struct sl_buf query = { 0 };
-        sl_buf_init(&query, 2048);
-        sl_form_put_int(&query, "limit", PAGE_MAX);
-        sl_form_put_int(&query, "created[gte]", drift->wish.since_s);
-        sl_form_put_int(&query, "created[lte]", drift->wish.until_s);
-        if (strcmp(drift->kind->name, "subscription") == 0) {
-            sl_form_put(&query, "status", SL_SPAN_LITERAL("all"));
-        }
-        if (drift->after[0] != '\0') {
-            sl_form_put(&query, "starting_after", sl_span_of(drift->after));
-        }
-        const struct sl_json *root = NULL;
-        if (!ops_stripe_api_get(drift->api, path, sl_buf_span(&query), drift->wish.account, &root,
-                                err)) {
-            return false;
-        }
-        const struct sl_json *data = sl_json_get(root, "data");
-        if (data == NULL || data->type != SL_JSON_ARRAY || data->child_count > PAGE_MAX) {
-            return sl_fail(err, SL_E_JSON_MALFORMED, "Stripe's answer is no page of %s",
-                           drift->kind->plural);
-        }
-        has_more = sl_json_true(sl_json_get(root, "has_more")) && data->child_count > 0;
-        if (!take_page(drift, data, has_more, err)) {
+        const struct sl_json *data = NULL;
+        if (!ask_page(drift, &data, &has_more, err) || !take_page(drift, data, has_more, err)) {
             return false;
         }
     }
     return true;
 }
 
-/* The page is borrowed until the next question to Stripe, which repairing an extra row asks: that comes last. */
+static bool ask_page(struct drift *drift, const struct sl_json **out_data, bool *out_has_more,
+                     struct sl_err *err)
+{
+    const struct wish *wish = &drift->wish;
+    SL_DONE(sl_buf_done) struct sl_buf query = { 0 };
+    char path[64];
+    snprintf(path, sizeof path, "/v1/%s", drift->kind->plural);
+    sl_buf_init(&query, QUERY_BYTES_MAX);
+    sl_form_put_int(&query, "limit", OPS_DRIFT_PAGE_MAX);
+    sl_form_put_int(&query, "created[gte]", wish->since_s);
+    sl_form_put_int(&query, "created[lte]", wish->until_s);
+    if (strcmp(drift->kind->name, "subscription") == 0) {
+        sl_form_put(&query, "status", SL_SPAN_LITERAL("all"));
+    }
+    if (drift->after[0] != '\0') {
+        sl_form_put(&query, "starting_after", sl_span_of(drift->after));
+    }
+    const struct sl_json *root = NULL;
+    if (!ops_stripe_api_get(drift->api, path, sl_buf_span(&query), wish->account, &root, err)) {
+        return false;
+    }
+    const struct sl_json *data = sl_json_get(root, "data");
+    if (data == NULL || data->type != SL_JSON_ARRAY || data->child_count > OPS_DRIFT_PAGE_MAX) {
+        return sl_fail(err, SL_E_JSON_MALFORMED, "Stripe's answer is no page of %s",
+                       drift->kind->plural);
+    }
+    *out_data = data;
+    *out_has_more = sl_json_true(sl_json_get(root, "has_more")) && data->child_count > 0;
+    return true;
+}
+
+/* The page is borrowed until the next question to Stripe, which repairing asks: that comes last. */
 static bool take_page(struct drift *drift, const struct sl_json *data, bool has_more,
                       struct sl_err *err)
 {
-    const struct sl_json *objects[PAGE_MAX];
-    size_t count = 0;
-    int64_t oldest_s = drift->upper_s;
+    SL_DONE(ops_pg_rows_done) struct ops_pg_rows extra = { 0 };
+    int64_t oldest_s = drift->seam.second;
+    if (!read_page(drift, data, &oldest_s, err)) {
+        return false;
+    }
+    int64_t lower_s = has_more ? oldest_s : drift->wish.since_s - 1;
+    return compare(drift, err) &&
+           ops_drift_extra(&drift->scope, drift->kind, &drift->seam, &drift->page, lower_s, &extra,
+                           err) &&
+           ops_drift_seam_move(&drift->seam, &drift->page, lower_s, drift->kind->plural, err) &&
+           settle_differences(drift, err) && settle_extra(drift, &extra, err);
+}
+
+static bool read_page(struct drift *drift, const struct sl_json *data, int64_t *out_oldest_s,
+                      struct sl_err *err)
+{
+    struct ops_drift_page *page = &drift->page;
+    page->count = 0;
     for (const struct sl_json *at = data->first; at != NULL; at = at->next) {
         const struct sl_json *id = sl_json_get(at, "id");
         if (id == NULL || id->type != SL_JSON_STRING || id->raw.bytes > SL_EVENT_ID_BYTES_MAX ||
-            !sl_json_int(sl_json_get(at, "created"), &oldest_s)) {
+            !sl_json_int(sl_json_get(at, "created"), out_oldest_s)) {
             return sl_fail(err, SL_E_JSON_MALFORMED, "Stripe lists an object without id or time");
         }
-        objects[count++] = at;
+        page->objects[page->count++] = at;
     }
-    if (count > 0) {
-        struct sl_span last = sl_json_get(objects[count - 1], "id")->raw;
-        snprintf(drift->after, sizeof drift->after, "%.*s", (int)last.bytes - 2, last.data + 1);
+    if (page->count > 0) {
+        snprintf(drift->after, sizeof drift->after, "%.*s",
+                 SL_SPAN_ARGS(ops_drift_id(page->objects[page->count - 1])));
     }
-    int64_t lower_s = has_more ? oldest_s : drift->wish.since_s - 1;
-    drift->compared += (int64_t)count;
-    return (count == 0 || compare(drift, objects, count, err)) &&
-           find_extra(drift, objects, count, lower_s, err);
+    ops_stripe_api_heard(drift->api, &drift->date_s, &drift->elapsed_us);
+    return true;
 }
 
-static bool compare(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                    struct sl_err *err)
+static bool compare(struct drift *drift, struct sl_err *err)
 {
-    SL_DONE(ops_pg_rows_done) struct ops_pg_rows rows = { 0 };
-    SL_DONE(sl_buf_done) struct sl_buf page = { 0 };
-    sl_buf_init(&page, PAGE_BYTES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        sl_buf_append_char(&page, i == 0 ? '[' : ',');
-        sl_json_append_clean(objects[i], &page, NULL);
-    }
-    sl_buf_append_char(&page, ']');
-    const struct sl_pg_param params[] = {
-        { .value = sl_buf_span(&page) },
-        ops_pg_param(drift->wish.account),
-        ops_pg_param(drift->livemode ? "true" : "false"),
-    };
-    if (!sl_buf_ok(&page)) {
-        return sl_fail(err, SL_E_LIMIT, "a page of Stripe's objects is too large");
-    }
-    if (!ops_pg_query(drift->session, drift->kind->compare, params, SL_COUNT(params), &rows, err)) {
+    drift->compared += (int64_t)drift->page.count;
+    drift->difference_count = 0;
+    sl_arena_reset(&drift->arena);
+    if (drift->page.count > 0 &&
+        !ops_drift_compare(&drift->scope, drift->kind, &drift->page, &drift->arena,
+                           drift->differences, &drift->difference_count, err)) {
         return false;
     }
-    for (size_t i = 0; i < rows.row_count; i++) {
-        size_t place = (size_t)strtoull(ops_pg_cell_text(&rows, i, 0), NULL, 10);
-        bool is_missing = sl_span_is(ops_pg_cell(&rows, i, 1), "missing");
-        bool is_done = false;
-        char id[SL_EVENT_ID_BYTES_MAX + 1];
-        SL_ASSERT(place < count);
-        struct sl_span raw = sl_json_get(objects[place], "id")->raw;
-        snprintf(id, sizeof id, "%.*s", (int)raw.bytes - 2, raw.data + 1);
-        *(is_missing ? &drift->missing : &drift->differing) += 1;
-        if (drift->wish.repair && !repair(drift, objects[place], &is_done, err)) {
-            return false;
-        }
-        show(drift, id, is_done ? "published" : ops_pg_cell_text(&rows, i, 1),
-             ops_pg_cell_text(&rows, i, 2));
+    for (size_t i = 0; i < drift->difference_count; i++) {
+        *(drift->differences[i].is_missing ? &drift->missing : &drift->differing) += 1;
     }
     return true;
 }
 
-/* Rows created in (lower_s, upper_s] that are neither on this page nor in the second it shares with the one before. */
-static bool find_extra(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                       int64_t lower_s, struct sl_err *err)
+static bool settle_differences(struct drift *drift, struct sl_err *err)
 {
-    SL_DONE(ops_pg_rows_done) struct ops_pg_rows rows = { 0 };
-    SL_DONE(sl_buf_done) struct sl_buf bytes = { 0 };
-    struct sl_pg_array ids;
-    char lower[24];
-    char upper[24];
-    sl_buf_init(&bytes, (PAGE_MAX + CARRIED_MAX) * (SL_EVENT_ID_BYTES_MAX + 16));
-    sl_pg_array_begin(&ids, SL_PG_TEXT, &bytes);
-    for (size_t i = 0; i < drift->carried_count; i++) {
-        sl_pg_array_bytes(&ids, drift->carried[i]);
+    for (size_t i = 0; i < drift->difference_count; i++) {
+        const struct ops_drift_difference *found = &drift->differences[i];
+        bool is_done = false;
+        if (drift->wish.repair &&
+            !repair(drift, found->text, drift->date_s, drift->elapsed_us, &is_done, err)) {
+            return false;
+        }
+        show(drift, found->id,
+             is_done             ? "published"
+             : found->is_missing ? "missing"
+                                 : "differs",
+             found->columns);
     }
-    for (size_t i = 0; i < count; i++) {
-        struct sl_span raw = sl_json_get(objects[i], "id")->raw;
-        sl_pg_array_bytes(&ids, sl_span_make(raw.data + 1, raw.bytes - 2));
-    }
-    sl_pg_array_end(&ids);
-    snprintf(lower, sizeof lower, "%" PRId64, lower_s);
-    snprintf(upper, sizeof upper, "%" PRId64, drift->upper_s);
-    const struct sl_pg_param params[] = {
-        ops_pg_param(drift->wish.account),
-        ops_pg_param(drift->livemode ? "true" : "false"),
-        ops_pg_param(lower),
-        ops_pg_param(upper),
-        { .value = sl_pg_array_span(&ids), .is_binary = true },
-    };
-    if (!sl_buf_ok(&bytes)) {
-        return sl_fail(err, SL_E_MEMORY, "no memory for a page of ids");
-    }
-    if (!ops_pg_query(drift->session, drift->kind->extra, params, SL_COUNT(params), &rows, err) ||
-        !carry(drift, objects, count, lower_s, err)) {
-        return false;
-    }
-    drift->upper_s = lower_s;
-    for (size_t i = 0; i < rows.row_count; i++) {
+    return true;
+}
+
+static bool settle_extra(struct drift *drift, const struct ops_pg_rows *rows, struct sl_err *err)
+{
+    for (size_t i = 0; i < rows->row_count; i++) {
+        const char *id = ops_pg_cell_text(rows, i, 0);
         bool is_done = false;
         drift->extra++;
-        if (drift->wish.repair &&
-            !repair_extra(drift, ops_pg_cell_text(&rows, i, 0), &is_done, err)) {
+        if (drift->wish.repair && !repair_extra(drift, id, &is_done, err)) {
             return false;
         }
-        show(drift, ops_pg_cell_text(&rows, i, 0), is_done ? "published" : "extra", "");
-    }
-    return true;
-}
-
-/* Keeps the ids of the page's oldest second: the next page begins in it. */
-static bool carry(struct drift *drift, const struct sl_json *const *objects, size_t count,
-                  int64_t second, struct sl_err *err)
-{
-    if (second != drift->upper_s) {
-        drift->carried_count = 0;
-        sl_arena_reset(&drift->carried_texts);
-        drift->carried = sl_arena_array(&drift->carried_texts, CARRIED_MAX, sizeof *drift->carried);
-    }
-    for (size_t i = 0; i < count; i++) {
-        int64_t created_s = 0;
-        struct sl_span raw = sl_json_get(objects[i], "id")->raw;
-        if (!sl_json_int(sl_json_get(objects[i], "created"), &created_s) || created_s != second) {
-            continue;
-        }
-        if (drift->carried == NULL || drift->carried_count == CARRIED_MAX) {
-            return sl_fail(err, SL_E_LIMIT, "more than %u %s were created in one second",
-                           CARRIED_MAX, drift->kind->plural);
-        }
-        drift->carried[drift->carried_count++] =
-            sl_arena_copy(&drift->carried_texts, sl_span_make(raw.data + 1, raw.bytes - 2));
+        show(drift, id, is_done ? "published" : "extra", "");
     }
     return true;
 }
@@ -372,48 +307,39 @@ static bool repair_extra(struct drift *drift, const char *id, bool *out_is_done,
     sl_form_escape(&path, sl_span_of(id));
     if (ops_stripe_api_get(drift->api, sl_buf_span(&path).data, (struct sl_span){ 0 },
                            drift->wish.account, &object, err)) {
-        return repair(drift, object, out_is_done, err);
+        return repair_fetched(drift, object, out_is_done, err);
     }
     if (ops_stripe_api_status(drift->api) != 404) {
         return false;
     }
     *err = (struct sl_err){ 0 };
     return ops_stripe_api_gone(drift->api, drift->kind->name, id, &object, err) &&
-           repair(drift, object, out_is_done, err);
+           repair_fetched(drift, object, out_is_done, err);
 }
 
-static bool repair(struct drift *drift, const struct sl_json *object, bool *out_is_done,
-                   struct sl_err *err)
+static bool repair_fetched(struct drift *drift, const struct sl_json *object, bool *out_is_done,
+                           struct sl_err *err)
 {
-    SL_DONE(sl_buf_done) struct sl_buf body = { 0 };
-    SL_DONE(sl_buf_done) struct sl_buf bytes = { 0 };
-    struct sl_envelope event = { 0 };
-    sl_buf_init(&body, PAGE_BYTES_MAX);
-    sl_buf_init(&bytes, SL_ENVELOPE_BYTES_MAX);
-    sl_arena_reset(&drift->arena);
-    struct sl_stripe_observation seen = { .object = object,
-                                          .account = drift->wish.account,
-                                          .livemode = drift->livemode,
-                                          .now_us = sl_clock_wall_us() };
-    ops_stripe_api_heard(drift->api, &seen.date_s, &seen.elapsed_us);
-    if (drift->courier == NULL) {
-        drift->courier = ops_courier_new(&drift->address, err);
-    }
-    if (drift->courier == NULL || !sl_stripe_observed(&seen, &drift->arena, &body, &event, err) ||
-        !sl_envelope_encode(&event, &bytes, err)) {
+    int64_t date_s = 0;
+    int64_t elapsed_us = 0;
+    ops_stripe_api_heard(drift->api, &date_s, &elapsed_us);
+    struct sl_span text = sl_arena_copy(&drift->arena, object->raw);
+    return text.data == NULL ? sl_fail(err, SL_E_MEMORY, "no memory for an object")
+                             : repair(drift, text, date_s, elapsed_us, out_is_done, err);
+}
+
+static bool repair(struct drift *drift, struct sl_span text, int64_t date_s, int64_t elapsed_us,
+                   bool *out_is_done, struct sl_err *err)
+{
+    const struct ops_object_seen seen = {
+        .text = text,
+        .account = drift->wish.account,
+        .date_s = date_s,
+        .elapsed_us = elapsed_us,
+    };
+    if (!ops_object_courier_send(drift->courier, &seen, out_is_done, err)) {
         return false;
     }
-    struct sl_span key = sl_event_routing_key(&drift->arena, event.source, event.type);
-    if (key.data == NULL) {
-        return sl_fail(err, SL_E_MEMORY, "no memory for a message");
-    }
-    const struct sl_amqp_message message = sl_event_message(&event, key, sl_buf_span(&bytes));
-    enum sl_publish_outcome outcome = SL_PUBLISH_NACKED;
-    if (!ops_courier_send(drift->courier, &message, 1, US_PER_S / drift->wish.rate, &outcome,
-                          err)) {
-        return false;
-    }
-    *out_is_done = outcome == SL_PUBLISH_CONFIRMED;
     drift->repaired += *out_is_done ? 1 : 0;
     return true;
 }
@@ -423,6 +349,28 @@ static void show(struct drift *drift, const char *id, const char *state, const c
     if (drift->table.row_count < (size_t)drift->wish.limit) {
         ops_table_add(&drift->table, (const char *const[]){ drift->kind->name, id, state, which });
     }
+}
+
+static bool leave_metrics(const struct drift *drift, struct sl_err *err)
+{
+    char labels[2 * SL_EVENT_ID_BYTES_MAX];
+    const struct ops_metric metrics[] = {
+        { "sluice_drift_compared_objects", "Objects at Stripe that were compared with their rows.",
+          drift->compared },
+        { "sluice_drift_missing_objects", "Of them, those that have no row.", drift->missing },
+        { "sluice_drift_differing_objects", "Of them, those whose row says something else.",
+          drift->differing },
+        { "sluice_drift_extra_objects", "Rows that Stripe does not list.", drift->extra },
+        { "sluice_drift_published_objects", "Of all these, those that were published now.",
+          drift->repaired },
+        { "sluice_drift_finished_timestamp_seconds", "When this was looked at.",
+          sl_clock_wall_us() / US_PER_S },
+    };
+    if (drift->wish.metrics == NULL) {
+        return true;
+    }
+    snprintf(labels, sizeof labels, "account=\"%.200s\"", drift->wish.account);
+    return ops_metrics_file_write(drift->wish.metrics, labels, metrics, SL_COUNT(metrics), err);
 }
 
 static int tell(const struct drift *drift)

@@ -4,19 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-#include <time.h>
 
-#include "ops/broker.h"
 #include "ops/commands.h"
 #include "ops/pg_session.h"
 #include "ops/stripe/drift.h"
+#include "ops/stripe/forgetting.h"
+#include "ops/stripe/reconcile_publish.h"
+#include "ops/stripe/reconcile_tell.h"
 #include "ops/stripe/stripe_page.h"
 #include "ops/table.h"
-#include "ops/trigger/courier.h"
 #include "ops/when.h"
 #include "shared/clock.h"
-#include "shared/event/event_message.h"
 #include "shared/pg/pg_array.h"
 
 #define NOW_MARGIN_S      120 /* younger events may be on their way */
@@ -29,14 +27,9 @@
 #define BATCH_MAX         10000
 #define SHOWN_DEFAULT     50
 #define SHOWN_MAX         100000
-#define FORGETS_SOON_S    (INT64_C(25) * 24 * 3600)
-#define YIELD_MS_MAX      (10 * 60 * 1000)
-#define YIELD_LOOK_NS     500000000
 #define ARENA_BYTES_MAX   (8u * 1024u * 1024u)
 #define MS_PER_S          1000
 #define US_PER_S          1000000
-#define EX_FOUND          1
-#define EX_PARTIAL        3
 
 const char ops_reconcile_usage[] =
     "  --since T         how far back: a time, or how long ago such as 2h (required; Stripe lists 30 days)\n"
@@ -51,12 +44,13 @@ const char ops_reconcile_usage[] =
     "  --batch N         events after which live ones are waited for (500)\n"
     "  --window D        Stripe is asked for so much time at once (1h)\n"
     "  --limit N         lines shown (50); everything is counted and published\n"
-    "  -o table|json|ndjson|csv  for people (default) or for programs\n"
+    "  --metrics FILE    leave the figures there, for Prometheus' node exporter\n" OPS_USAGE_ROWS
     "  --objects         the objects themselves, not events: what Stripe has against the tables; takes --since (everything when not\n"
-    "                    given), --account, --rate, --limit and -o\n"
+    "                    given), --account, --rate, --limit, --metrics and -o\n"
     "  --repair          with --objects: publish each object that drifted, as Stripe has it\n"
     "Exit status: 0 nothing is missing, or all of it was published; 1 something is missing; 3 some could not be published;\n"
-    "75 live events did not drain.\n";
+    "4 something is missing that Stripe forgets within five days (it is older than 25; from 20 on a line says so); 75 live\n"
+    "events did not drain.\n";
 
 /* $1 ids, $2 subsystem. */
 static const char known_sql[] =
@@ -65,11 +59,11 @@ static const char known_sql[] =
     " AND d.status IN ('open', 'replaying')) THEN 'dead' ELSE 'missing' END"
     " FROM unnest($1::text[]) WITH ORDINALITY AS w(id, place) ORDER BY place";
 
-static const struct ops_column columns[] = { { "EVENT", false },
-                                             { "TYPE", false },
-                                             { "CREATED", false },
-                                             { "OBJECT", false },
-                                             { "STATE", false } };
+static const struct ops_column columns[] = { { .title = "EVENT" },
+                                             { .title = "TYPE" },
+                                             { .title = "CREATED" },
+                                             { .title = "OBJECT" },
+                                             { .title = "STATE" } };
 
 struct wish {
     const char *since_text;
@@ -82,21 +76,12 @@ struct wish {
     const char *subsystem;
     bool only_undelivered;
     bool yes;
-    bool dry_run;
     int64_t rate;
     int64_t batch;
     int64_t window_ms;
     int64_t limit;
+    const char *metrics; /* NULL: no file */
     enum ops_output output;
-};
-
-struct counts {
-    int64_t listed;
-    int64_t applied;
-    int64_t dead;
-    int64_t missing;
-    int64_t published;
-    int64_t forgotten_soon; /* missing, and older than FORGETS_SOON_S */
 };
 
 struct reconcile {
@@ -104,13 +89,11 @@ struct reconcile {
     struct ops_address address;
     struct ops_stripe_api *api;
     struct ops_pg_session *session;
-    struct ops_courier *courier; /* from the first missing event on */
-    struct ops_broker *broker;
+    struct ops_reconcile_publisher publisher;
     struct sl_arena arena;
     struct ops_stripe_page page;
     struct ops_table table;
-    struct counts counts;
-    int64_t since_yield; /* published since live events were last waited for */
+    struct ops_reconcile_counts counts;
 };
 
 static void reconcile_done(struct reconcile *reconcile);
@@ -121,14 +104,11 @@ static bool walk(struct reconcile *reconcile, struct sl_err *err);
 static bool walk_window(struct reconcile *reconcile, const struct ops_stripe_window *window,
                         struct sl_err *err);
 static bool take_page(struct reconcile *reconcile, struct sl_err *err);
-static bool ask_known(struct reconcile *reconcile, struct ops_pg_rows *out_rows,
-                      struct sl_err *err);
 static bool publish(struct reconcile *reconcile, const struct sl_envelope *const *events,
                     size_t count, struct sl_err *err);
-static bool open_broker(struct reconcile *reconcile, struct sl_err *err);
-static bool yield_to_live(struct reconcile *reconcile, struct sl_err *err);
+static bool ask_known(struct reconcile *reconcile, struct ops_pg_rows *out_rows,
+                      struct sl_err *err);
 static void show(struct reconcile *reconcile, const struct sl_envelope *event, const char *state);
-static int tell(struct reconcile *reconcile);
 
 int ops_reconcile(int argc, char **argv)
 {
@@ -158,16 +138,22 @@ int ops_reconcile(int argc, char **argv)
         }
         return ops_report("reconcile stripe", &err);
     }
-    if (!ops_table_print(&reconcile.table, reconcile.wish.output, stdout, &err)) {
+    const struct ops_reconcile_metrics metrics = {
+        .path = reconcile.wish.metrics,
+        .account = reconcile.wish.account,
+        .subsystem = reconcile.wish.subsystem,
+        .now_s = reconcile.wish.now_s,
+    };
+    if (!ops_table_print(&reconcile.table, reconcile.wish.output, stdout, &err) ||
+        !ops_reconcile_leave_metrics(&reconcile.counts, &metrics, &err)) {
         return ops_report("reconcile stripe", &err);
     }
-    return tell(&reconcile);
+    return ops_reconcile_tell(&reconcile.counts, reconcile.wish.yes);
 }
 
 static void reconcile_done(struct reconcile *reconcile)
 {
-    ops_courier_free(reconcile->courier);
-    ops_broker_free(reconcile->broker);
+    ops_reconcile_publisher_done(&reconcile->publisher);
     ops_pg_session_free(reconcile->session);
     ops_stripe_api_free(reconcile->api);
     ops_table_done(&reconcile->table);
@@ -186,8 +172,7 @@ static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *e
         { .name = "account", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->account },
         { .name = "subsystem", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->subsystem },
         { .name = "undelivered", .kind = OPS_FLAG_SWITCH, .out = &wish->only_undelivered },
-        { .name = "yes", .letter = 'y', .kind = OPS_FLAG_SWITCH, .out = &wish->yes },
-        { .name = "dry-run", .letter = 'n', .kind = OPS_FLAG_SWITCH, .out = &wish->dry_run },
+        OPS_FLAGS_MEANT(wish->yes),
         { .name = "rate", .kind = OPS_FLAG_COUNT, .out = &wish->rate, .min = 1, .max = RATE_MAX },
         { .name = "batch",
           .kind = OPS_FLAG_COUNT,
@@ -200,6 +185,7 @@ static bool read_wish(struct wish *wish, int argc, char **argv, struct sl_err *e
           .min = WINDOW_MS_MIN,
           .max = WINDOW_MS_MAX },
         { .name = "limit", .kind = OPS_FLAG_COUNT, .out = &wish->limit, .max = SHOWN_MAX },
+        { .name = "metrics", .kind = OPS_FLAG_TEXT, .out = (void *)&wish->metrics },
         OPS_FLAGS_ROWS(wish->output),
     };
     int first = 0;
@@ -232,6 +218,13 @@ static bool read_times(struct wish *wish, struct sl_err *err)
 static bool open_all(struct reconcile *reconcile, struct sl_err *err)
 {
     sl_arena_init(&reconcile->arena, ARENA_BYTES_MAX);
+    reconcile->publisher = (struct ops_reconcile_publisher){
+        .address = &reconcile->address,
+        .arena = &reconcile->arena,
+        .subsystem = reconcile->wish.subsystem,
+        .rate = reconcile->wish.rate,
+        .batch = reconcile->wish.batch,
+    };
     if (!ops_address_open(&reconcile->address, err)) {
         return false;
     }
@@ -296,17 +289,36 @@ static bool take_page(struct reconcile *reconcile, struct sl_err *err)
             reconcile->counts.dead++;
             show(reconcile, event, "dead letter");
         } else {
-            reconcile->counts.missing++;
-            reconcile->counts.forgotten_soon +=
-                reconcile->wish.now_s - event->occurred_at_s > FORGETS_SOON_S ? 1 : 0;
+            ops_reconcile_count_missing(&reconcile->counts, event->occurred_at_s,
+                                        reconcile->wish.now_s);
             missing[missing_count++] = event;
         }
     }
-    if (reconcile->wish.yes && !reconcile->wish.dry_run) {
+    if (reconcile->wish.yes) {
         return publish(reconcile, missing, missing_count, err);
     }
     for (size_t i = 0; i < missing_count; i++) {
         show(reconcile, missing[i], "missing");
+    }
+    return true;
+}
+
+static bool publish(struct reconcile *reconcile, const struct sl_envelope *const *events,
+                    size_t count, struct sl_err *err)
+{
+    enum sl_publish_outcome outcomes[OPS_COURIER_BATCH_MAX];
+    for (size_t first = 0; first < count; first += OPS_COURIER_BATCH_MAX) {
+        size_t left = count - first;
+        size_t portion = left < OPS_COURIER_BATCH_MAX ? left : OPS_COURIER_BATCH_MAX;
+        if (!ops_reconcile_publish(&reconcile->publisher, events + first, portion, outcomes, err)) {
+            return false;
+        }
+        for (size_t i = 0; i < portion; i++) {
+            bool is_confirmed = outcomes[i] == SL_PUBLISH_CONFIRMED;
+            reconcile->counts.published += is_confirmed ? 1 : 0;
+            show(reconcile, events[first + i],
+                 is_confirmed ? "published" : sl_publish_outcome_name(outcomes[i]));
+        }
     }
     return true;
 }
@@ -348,124 +360,6 @@ static void show(struct reconcile *reconcile, const struct sl_envelope *event, c
     snprintf(type, sizeof type, "%.*s", SL_SPAN_ARGS(event->type));
     snprintf(object, sizeof object, "%.*s", (int)event->object.bytes,
              event->object.data == NULL ? "" : event->object.data);
-    sl_clock_rfc3339(event->occurred_at_s * US_PER_S, created);
+    sl_clock_rfc3339_s(event->occurred_at_s, created);
     ops_table_add(&reconcile->table, (const char *const[]){ id, type, created, object, state });
-}
-
-/* Publishing ------------------------------------------------------------------------------------ */
-
-static bool publish(struct reconcile *reconcile, const struct sl_envelope *const *events,
-                    size_t count, struct sl_err *err)
-{
-    for (size_t first = 0; first < count; first += OPS_COURIER_BATCH_MAX) {
-        size_t portion =
-            count - first < OPS_COURIER_BATCH_MAX ? count - first : OPS_COURIER_BATCH_MAX;
-        struct sl_amqp_message messages[OPS_COURIER_BATCH_MAX] = { 0 };
-        enum sl_publish_outcome outcomes[OPS_COURIER_BATCH_MAX];
-        SL_DONE(sl_buf_done) struct sl_buf bytes = { 0 };
-        size_t ends[OPS_COURIER_BATCH_MAX] = { 0 };
-        sl_buf_init(&bytes, portion * (size_t)SL_ENVELOPE_BYTES_MAX);
-        if (!open_broker(reconcile, err) || !yield_to_live(reconcile, err)) {
-            return false;
-        }
-        for (size_t i = 0; i < portion; i++) {
-            if (!sl_envelope_encode(events[first + i], &bytes, err)) {
-                return false;
-            }
-            ends[i] = bytes.used_bytes;
-        }
-        for (size_t i = 0; i < portion; i++) { /* the buffer has stopped moving */
-            size_t start = i == 0 ? 0 : ends[i - 1];
-            const struct sl_envelope *event = events[first + i];
-            struct sl_span key =
-                sl_event_routing_key(&reconcile->arena, event->source, event->type);
-            if (key.data == NULL) {
-                return sl_fail(err, SL_E_MEMORY, "no memory for a page of messages");
-            }
-            messages[i] =
-                sl_event_message(event, key, sl_span_make(bytes.data + start, ends[i] - start));
-        }
-        if (!ops_courier_send(reconcile->courier, messages, portion,
-                              US_PER_S / reconcile->wish.rate, outcomes, err)) {
-            return false;
-        }
-        for (size_t i = 0; i < portion; i++) {
-            bool is_confirmed = outcomes[i] == SL_PUBLISH_CONFIRMED;
-            reconcile->counts.published += is_confirmed ? 1 : 0;
-            reconcile->since_yield += is_confirmed ? 1 : 0;
-            show(reconcile, events[first + i],
-                 is_confirmed ? "published" : sl_publish_outcome_name(outcomes[i]));
-        }
-    }
-    return true;
-}
-
-static bool open_broker(struct reconcile *reconcile, struct sl_err *err)
-{
-    if (reconcile->courier != NULL) {
-        return true;
-    }
-    reconcile->broker = ops_broker_new(&reconcile->address, 0, err);
-    reconcile->courier =
-        reconcile->broker == NULL ? NULL : ops_courier_new(&reconcile->address, err);
-    return reconcile->courier != NULL;
-}
-
-/* After each batch, until no more than a batch waits in the subsystem's queue: live events come first. */
-static bool yield_to_live(struct reconcile *reconcile, struct sl_err *err)
-{
-    const struct wish *wish = &reconcile->wish;
-    if (reconcile->since_yield < wish->batch) {
-        return true;
-    }
-    char queue[128];
-    snprintf(queue, sizeof queue, "sluice.%s", wish->subsystem);
-    const struct sl_amqp_declare ask = { .kind = SL_AMQP_DECLARE_QUEUE,
-                                         .passive = true,
-                                         .name = queue };
-    static const struct timespec pause = { .tv_nsec = YIELD_LOOK_NS };
-    int64_t until_ms = sl_clock_mono_ms() + YIELD_MS_MAX;
-    for (;;) {
-        struct sl_amqp_declared found = { 0 };
-        if (ops_broker_declare(reconcile->broker, &ask, &found, err) != OPS_DECLARED) {
-            return false;
-        }
-        if ((int64_t)found.message_count <= wish->batch) {
-            reconcile->since_yield = 0;
-            return true;
-        }
-        if (sl_clock_mono_ms() >= until_ms) {
-            return sl_fail(err, SL_E_DEADLINE,
-                           "%" PRId64 " events wait in %s and do not drain: see "
-                           "runbooks/queue-backlog.md",
-                           (int64_t)found.message_count, queue);
-        }
-        (void)nanosleep(&pause, NULL);
-    }
-}
-
-static int tell(struct reconcile *reconcile)
-{
-    const struct counts *counts = &reconcile->counts;
-    bool is_acting = reconcile->wish.yes && !reconcile->wish.dry_run;
-    fprintf(stderr,
-            "%" PRId64 " listed by Stripe: %" PRId64 " applied, %" PRId64 " dead letters, %" PRId64
-            " missing, %" PRId64 " published\n",
-            counts->listed, counts->applied, counts->dead, counts->missing, counts->published);
-    if (counts->forgotten_soon > 0) {
-        fprintf(stderr,
-                "%" PRId64 " of the missing are older than 25 days: Stripe forgets them after 30\n",
-                counts->forgotten_soon);
-    }
-    if (counts->dead > 0) {
-        fputs("dead letters are not published again here: sluice dead groups\n", stderr);
-    }
-    if (counts->missing == 0) {
-        return EX_OK;
-    }
-    if (!is_acting) {
-        fputs("nothing was published; --yes publishes what is missing\n", stderr);
-        return EX_FOUND;
-    }
-    return counts->published == counts->missing ? EX_OK : EX_PARTIAL;
 }

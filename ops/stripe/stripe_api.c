@@ -10,6 +10,7 @@
 #define ANSWER_BYTES_MAX (32u * 1024u * 1024u)
 #define ARENA_BYTES_MAX  (192u * 1024u * 1024u)
 #define NODES_MAX        1000000u
+#define SCOPE_BYTES_MAX  64u
 #define DEPTH_MAX        5u /* list, data, event, data, object: what lies below stays as received */
 
 struct ops_stripe_api {
@@ -27,6 +28,7 @@ struct ops_stripe_api {
 
 static void on_answer(const struct sl_stripe_answer *answer, void *arg);
 static bool refuse(const struct ops_stripe_api *api, const char *path, struct sl_err *err);
+static struct sl_span scope_of(struct sl_span said);
 static const char *advice(int status);
 
 struct ops_stripe_api *ops_stripe_api_new(const struct ops_address *address, int64_t rate,
@@ -123,14 +125,37 @@ static void on_answer(const struct sl_stripe_answer *answer, void *arg)
 
 static bool refuse(const struct ops_stripe_api *api, const char *path, struct sl_err *err)
 {
-    struct sl_arena arena;
+    SL_DONE(sl_arena_done) struct sl_arena arena;
     sl_arena_init(&arena, sizeof err->text * 8);
     struct sl_span said = sl_json_text(sl_json_at(api->root, "error.message"), &arena, true, NULL);
-    bool is_refused = sl_fail(err, SL_E_STRIPE_REFUSED, "Stripe answers %d to %s: %.*s%s",
-                              api->status, path, (int)(said.bytes > 100 ? 100 : said.bytes),
-                              said.data == NULL ? "" : said.data, advice(api->status));
-    sl_arena_done(&arena);
-    return is_refused;
+    struct sl_span scope = scope_of(said);
+    if (scope.bytes > 0) {
+        return sl_fail(err, SL_E_STRIPE_REFUSED,
+                       "Stripe answers %d to %s: the key lacks the permission %.*s; give it to the "
+                       "restricted key in Stripe's dashboard, under Developers, API keys",
+                       api->status, path, SL_SPAN_ARGS(scope));
+    }
+    return sl_fail(err, SL_E_STRIPE_REFUSED, "Stripe answers %d to %s: %.*s%s", api->status, path,
+                   (int)(said.bytes > 100 ? 100 : said.bytes), said.data == NULL ? "" : said.data,
+                   advice(api->status));
+}
+
+/* "… Having the 'rak_webhook_read' permission would allow this request to continue." */
+static struct sl_span scope_of(struct sl_span said)
+{
+    static const char before[] = "Having the '";
+    const char *found =
+        said.data == NULL ? NULL : memmem(said.data, said.bytes, before, strlen(before));
+    if (found == NULL) {
+        return (struct sl_span){ 0 };
+    }
+    found += strlen(before);
+    size_t left = said.bytes - (size_t)(found - said.data);
+    size_t bytes = 0;
+    while (bytes < left && bytes < SCOPE_BYTES_MAX && found[bytes] != '\'') {
+        bytes++;
+    }
+    return sl_span_make(found, bytes);
 }
 
 int ops_stripe_api_status(const struct ops_stripe_api *api)

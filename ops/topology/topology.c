@@ -58,7 +58,8 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
     const struct ops_flag flags[] = {
         { .name = "wait", .kind = OPS_FLAG_DURATION, .out = &wish->wait_ms, .max = WAIT_MAX_MS },
         { .name = "all", .kind = OPS_FLAG_SWITCH, .out = &wish->all },
-        OPS_FLAGS_OUTPUT(wish->output),
+        OPS_FLAGS_ROWS(wish->output),
+        { .name = "dry-run", .letter = 'n', .kind = OPS_FLAG_UNDO, .out = &wish->is_apply },
     };
     int first = 0;
     return ops_flags_read(flags, SL_COUNT(flags), argc, argv, 0, 0, &first, err);

@@ -110,6 +110,7 @@ static void add_subsystem_queues(struct maker *maker, const struct sl_subsystem 
 {
     add_queue(maker, print(maker, "%s.parked", subsystem->queue), PARKED, NULL, 0);
     add_queue(maker, print(maker, "%s", subsystem->queue), WORK, NULL, 0);
+    add_queue(maker, print(maker, "%s." SL_DELAY_REPLAY, subsystem->queue), WORK, NULL, 0);
     add_first_queues(maker, subsystem);
 }
 
@@ -126,6 +127,8 @@ static void add_subsystem_bindings(struct maker *maker, const struct sl_subsyste
     }
     add_binding(maker, SL_AMQP_BIND_QUEUE, parked, "sluice.parked", name);
     add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due", print(maker, "%s%s", stars, name));
+    add_binding(maker, SL_AMQP_BIND_QUEUE, print(maker, "%s." SL_DELAY_REPLAY, subsystem->queue),
+                "sluice.due", print(maker, "%s%s." SL_DELAY_REPLAY, stars, name));
     add_arrivals(maker, subsystem);
     for (size_t i = 0; i < subsystem->binding_count; i++) {
         add_binding(maker, SL_AMQP_BIND_QUEUE, queue, "sluice.due",

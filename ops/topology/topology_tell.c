@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "ops/plural.h"
 #include "ops/table.h"
 #include "ops/topology/topology_remedy.h"
 #include "shared/json/json_write.h"
@@ -11,13 +12,15 @@
 #define STARS_SHOWN_MAX 3u
 
 static const struct ops_column columns[] = {
-    { "STATE", false },
-    { "KIND", false },
-    { "NAME", false },
-    { "DETAIL", false },
+    { .title = "STATE" },
+    { .title = "KIND" },
+    { .title = "NAME" },
+    { .title = "DETAIL" },
 };
 
 static bool tell_people(const struct ops_topology_report *report, struct sl_err *err);
+static bool tell_rows(const struct ops_topology_report *report, enum ops_output output,
+                      struct sl_err *err);
 static void add_rows(const struct ops_topology_report *report, struct ops_table *table);
 static void describe_binding(const struct sl_amqp_declare *declare, char out[CELL_BYTES]);
 static void add_delay_row(const struct ops_topology_report *report, struct ops_table *table);
@@ -42,7 +45,9 @@ size_t ops_topology_count(const struct ops_topology_report *report, enum ops_top
 bool ops_topology_tell(const struct ops_topology_report *report, enum ops_output output,
                        struct sl_err *err)
 {
-    return output == OPS_OUTPUT_JSON ? tell_programs(report, err) : tell_people(report, err);
+    return output == OPS_OUTPUT_JSON    ? tell_programs(report, err)
+           : output == OPS_OUTPUT_TABLE ? tell_people(report, err)
+                                        : tell_rows(report, output, err);
 }
 
 /* ---- people ---- */
@@ -69,6 +74,16 @@ static bool tell_people(const struct ops_topology_report *report, struct sl_err 
     return true;
 }
 
+static bool tell_rows(const struct ops_topology_report *report, enum ops_output output,
+                      struct sl_err *err)
+{
+    SL_DONE(ops_table_done) struct ops_table table = { 0 };
+    ops_table_init(&table, columns, SL_COUNT(columns));
+    add_rows(report, &table);
+    add_extra_rows(report, &table);
+    return ops_table_print(&table, output, stdout, err);
+}
+
 /* States that say nothing new are left out unless asked for. */
 static bool is_dull(enum ops_topology_state state)
 {
@@ -91,8 +106,10 @@ static void add_rows(const struct ops_topology_report *report, struct ops_table 
         if (declare->source != NULL) {
             describe_binding(declare, detail);
         } else if (declare->kind == SL_AMQP_DECLARE_QUEUE && state == OPS_TOPOLOGY_SAME) {
-            snprintf(detail, sizeof detail, "%u messages, %u consumers",
-                     report->seen[i].counts.message_count, report->seen[i].counts.consumer_count);
+            unsigned messages = report->seen[i].counts.message_count;
+            unsigned consumers = report->seen[i].counts.consumer_count;
+            snprintf(detail, sizeof detail, "%u message%s, %u consumer%s", messages,
+                     ops_plural(messages), consumers, ops_plural(consumers));
         }
         const char *cells[] = { ops_topology_state_name(state), ops_topology_kind(declare),
                                 declare->name, detail };
@@ -177,8 +194,9 @@ static void tell_differences(const struct ops_topology_report *report, size_t i)
     printf("%s %s exists but differs; it is left as it is", ops_topology_kind(declare),
            declare->name);
     if (declare->kind == SL_AMQP_DECLARE_QUEUE) {
-        printf(" (%u messages, %u consumers)", seen->counts.message_count,
-               seen->counts.consumer_count);
+        printf(" (%u message%s, %u consumer%s)", seen->counts.message_count,
+               ops_plural(seen->counts.message_count), seen->counts.consumer_count,
+               ops_plural(seen->counts.consumer_count));
     }
     printf(":\n");
     for (size_t j = 0; j < seen->drift_count; j++) {

@@ -22,6 +22,8 @@ struct ops_courier {
 
     const struct sl_amqp_message *messages;
     size_t count;
+    uint64_t
+        first_cookie; /* of messages[0]: what an earlier call has left unsettled is not mistaken for ours */
     size_t sent;
     size_t settled;
     int64_t gap_us;
@@ -94,12 +96,16 @@ bool ops_courier_send(struct ops_courier *courier, const struct sl_amqp_message 
 {
     SL_ASSERT(count <= OPS_COURIER_BATCH_MAX);
     courier->messages = messages;
+    courier->first_cookie += OPS_COURIER_BATCH_MAX;
     courier->count = count;
     courier->sent = 0;
     courier->settled = 0;
     courier->gap_us = gap_us;
     courier->outcomes = out_outcomes;
     courier->failed = false;
+    for (size_t i = 0; i < count; i++) {
+        out_outcomes[i] = SL_PUBLISH_LOST;
+    }
     courier->until_ms = sl_clock_mono_ms() + OPEN_MS;
     sl_timer_arm(courier->timer, 0);
     if (!sl_loop_run(courier->loop, err)) {
@@ -107,6 +113,11 @@ bool ops_courier_send(struct ops_courier *courier, const struct sl_amqp_message 
     }
     sl_timer_disarm(courier->timer);
     return !courier->failed || sl_fail(err, courier->why.code, "%s", courier->why.text);
+}
+
+size_t ops_courier_takes(const struct ops_courier *courier)
+{
+    return sl_amqp_link_takes(courier->link);
 }
 
 /* Sends what is due, arms the timer for what is not, and ends the loop when all is settled. */
@@ -126,8 +137,8 @@ static void go_on(void *arg)
             sl_timer_arm(courier->timer, (courier->next_us - now_us + 999) / 1000);
             return;
         }
-        if (!sl_amqp_publish(courier->link, &courier->messages[courier->sent], courier->sent,
-                             &courier->why)) {
+        if (!sl_amqp_publish(courier->link, &courier->messages[courier->sent],
+                             courier->first_cookie + courier->sent, &courier->why)) {
             courier->failed = true;
             sl_loop_stop(courier->loop);
             return;
@@ -179,8 +190,8 @@ static void on_settled(struct sl_amqp_link *link, uint64_t cookie, enum sl_publi
 {
     (void)link;
     struct ops_courier *courier = arg;
-    if (cookie < courier->count && courier->settled < courier->sent) {
-        courier->outcomes[cookie] = outcome;
+    if (cookie >= courier->first_cookie && cookie - courier->first_cookie < courier->sent) {
+        courier->outcomes[cookie - courier->first_cookie] = outcome;
         courier->settled++;
     }
     if (courier->sent == courier->count) {

@@ -20,9 +20,12 @@ struct ops_courier *ops_courier_new(const struct ops_address *address, struct sl
 /* Accepts NULL. */
 void ops_courier_free(struct ops_courier *courier);
 
+/* Bytes of the largest body the broker takes, as far as it has said; 0: it has not. */
+size_t ops_courier_takes(const struct ops_courier *courier);
 /*
  * Sends up to OPS_COURIER_BATCH_MAX messages, one every gap_us from the last one on (also across calls), and waits until each is settled;
- * outcomes[i] is of messages[i]. False when the broker cannot be reached, or refuses to take a message at all.
+ * outcomes[i] is of messages[i], LOST when it was not sent. False when the broker cannot be reached, or takes a message not at all: SL_E_AMQP_TOO_LARGE
+ * for one above ops_courier_takes(), which the next call may leave out.
  */
 bool ops_courier_send(struct ops_courier *courier, const struct sl_amqp_message *messages,
                       size_t count, int64_t gap_us, enum sl_publish_outcome *out_outcomes,

@@ -6,13 +6,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ops/address.h"
 #include "ops/commands.h"
 #include "ops/flags.h"
-#include "ops/secrets.h"
-#include "ops/trigger/sample.h"
+#include "ops/trigger/signed_sample.h"
 #include "ops/trigger/trigger_tell.h"
-#include "ops/trigger/volley.h"
 #include "shared/clock.h"
 #include "shared/nearest.h"
 
@@ -24,7 +21,6 @@
 #define TIMEOUT_MAX_MS      120000
 #define STALE_S             3600 /* far behind the default tolerance of 300 s */
 #define PROGRESS_MS         200
-#define FIELD_BYTES         160u
 #define EX_INTERRUPTED      130
 
 struct wish {
@@ -47,15 +43,8 @@ struct wish {
 
 struct run {
     const struct wish *wish;
-    char name[OPS_SAMPLE_RUN_BYTES + 1];
-    char url[OPS_URL_BYTES + sizeof OPS_WEBHOOK_PATH];
-    struct ops_sample_book *book;
-    struct sl_hmac_key *key;
-    struct sl_buf body;
-    char signature_field[FIELD_BYTES];
-    const char *fields[4];
-    uint64_t customer; /* whose story story_s is about */
-    int64_t story_s;
+    char url[OPS_WEBHOOK_URL_BYTES];
+    struct ops_signed_sample sample;
     struct sl_loop *loop;
     struct ops_volley *volley;
     struct sl_timer *progress;
@@ -66,9 +55,6 @@ static bool read_wish(int argc, char **argv, struct wish *wish, struct sl_err *e
 static bool find_word(struct wish *wish, struct sl_err *err);
 static void list_words(void);
 static bool prepare(struct run *run, const struct wish *wish, struct sl_err *err);
-static bool find_target(struct run *run, const struct ops_address *address, struct sl_err *err);
-static bool make_key(struct run *run, const struct ops_address *address, struct sl_err *err);
-static bool name_run(struct run *run, struct sl_err *err);
 static bool print_events(struct run *run, struct sl_err *err);
 static bool write_event(struct run *run, uint64_t i, struct sl_err *err);
 static bool make_shot(void *arg, uint64_t i, struct ops_shot *out, struct sl_err *err);
@@ -164,64 +150,17 @@ static void list_words(void)
 static bool prepare(struct run *run, const struct wish *wish, struct sl_err *err)
 {
     run->wish = wish;
-    run->fields[0] = "Content-Type: application/json; charset=utf-8";
-    run->fields[1] = "User-Agent: sluice-trigger/" SLUICE_VERSION;
-    run->fields[2] = run->signature_field;
-    sl_buf_init(&run->body, OPS_SAMPLE_BYTES_MAX);
-    run->book = ops_sample_book_new(err);
-    if (run->book == NULL || !name_run(run, err)) {
+    if (!ops_signed_sample_init(&run->sample, err)) {
         return false;
     }
     if (wish->print) {
         return true;
     }
     SL_DONE(ops_address_done) struct ops_address address = { 0 };
-    return ops_address_open(&address, err) && find_target(run, &address, err) &&
-           make_key(run, &address, err);
-}
-
-/* A URL without a path is the publisher's; one with a path is meant as it is. */
-static bool find_target(struct run *run, const struct ops_address *address, struct sl_err *err)
-{
-    char base[OPS_URL_BYTES];
-    if (!ops_address_publisher(address, run->wish->url, base, err)) {
-        return false;
-    }
-    const char *host = strstr(base, "://") + 3;
-    snprintf(run->url, sizeof run->url, "%s%s", base,
-             strchr(host, '/') == NULL ? OPS_WEBHOOK_PATH : "");
-    return true;
-}
-
-static bool make_key(struct run *run, const struct ops_address *address, struct sl_err *err)
-{
-    uint8_t noise[SL_SHA256_BYTES];
-    if (run->wish->bad_signature) {
-        if (!sl_random_bytes(noise, sizeof noise)) {
-            return sl_fail(err, SL_E_IO, "no random bytes");
-        }
-        run->key = sl_hmac_key_new(sl_span_make(noise, sizeof noise), err);
-        return run->key != NULL;
-    }
-    SL_DONE(ops_secrets_done) struct ops_secrets secrets = { 0 };
-    if (!ops_secrets_open(address, OPS_STRIPE_SECRET, run->wish->secret_file, &secrets, err)) {
-        return false;
-    }
-    run->key = sl_hmac_key_new(secrets.items[0], err);
-    return run->key != NULL;
-}
-
-static bool name_run(struct run *run, struct sl_err *err)
-{
-    static const char letters[] = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789";
-    uint8_t noise[OPS_SAMPLE_RUN_BYTES];
-    if (!sl_random_bytes(noise, sizeof noise)) {
-        return sl_fail(err, SL_E_IO, "no random bytes");
-    }
-    for (size_t i = 0; i < sizeof noise; i++) {
-        run->name[i] = letters[noise[i] % (sizeof letters - 1)];
-    }
-    return true;
+    return ops_address_open(&address, err) && ops_webhook_url(&address, wish->url, run->url, err) &&
+           (wish->bad_signature
+                ? ops_signed_sample_bad_key(&run->sample, err)
+                : ops_signed_sample_key(&run->sample, &address, wish->secret_file, err));
 }
 
 static void run_done(struct run *run)
@@ -229,29 +168,15 @@ static void run_done(struct run *run)
     ops_volley_free(run->volley);
     sl_timer_free(run->progress);
     sl_loop_free(run->loop);
-    sl_hmac_key_free(run->key);
-    ops_sample_book_free(run->book);
-    sl_buf_done(&run->body);
+    ops_signed_sample_done(&run->sample);
 }
 
 /* ---- events ---- */
 
-/* Leaves the i-th event in run->body. A customer's story ends now: its last event is as young as it can be. */
 static bool write_event(struct run *run, uint64_t i, struct sl_err *err)
 {
-    struct ops_sample_seat seat = { 0 };
-    ops_sample_seat(run->wish->first_step, run->wish->step_count, i, &seat);
-    if (seat.customer != run->customer) {
-        run->customer = seat.customer;
-        run->story_s = sl_clock_wall_us() / 1000000 - (int64_t)seat.last_step;
-    }
-    struct ops_sample sample = { .run = run->name,
-                                 .number = i + 1,
-                                 .customer = seat.customer,
-                                 .step = seat.step,
-                                 .story_s = run->story_s };
-    sl_buf_reset(&run->body);
-    return ops_sample_write(run->book, &sample, &run->body, err);
+    return ops_signed_sample_write(&run->sample, run->wish->first_step, run->wish->step_count, i,
+                                   err);
 }
 
 static bool print_events(struct run *run, struct sl_err *err)
@@ -260,7 +185,7 @@ static bool print_events(struct run *run, struct sl_err *err)
         if (!write_event(run, (uint64_t)i, err)) {
             return false;
         }
-        fwrite(run->body.data, 1, run->body.used_bytes, stdout);
+        fwrite(run->sample.body.data, 1, run->sample.body.used_bytes, stdout);
         fputs(run->wish->count > 1 ? "\n" : "", stdout); /* one alone can be signed as it is */
     }
     return fflush(stdout) == 0 || sl_fail(err, SL_E_IO, "cannot write the events");
@@ -273,13 +198,7 @@ static bool make_shot(void *arg, uint64_t i, struct ops_shot *out, struct sl_err
         return false;
     }
     int64_t at_s = sl_clock_wall_us() / 1000000 - (run->wish->stale ? STALE_S : 0);
-    char header[SL_STRIPE_HEADER_BYTES];
-    if (!sl_stripe_sign(run->key, at_s, sl_buf_span(&run->body), header)) {
-        return sl_fail(err, SL_E_BUG, "the signature could not be computed");
-    }
-    snprintf(run->signature_field, sizeof run->signature_field, "Stripe-Signature: %s", header);
-    *out = (struct ops_shot){ .body = sl_buf_span(&run->body), .fields = run->fields };
-    return true;
+    return ops_signed_sample_sign(&run->sample, at_s, out, err);
 }
 
 /* ---- sending ---- */
@@ -312,7 +231,7 @@ static bool send_events(struct run *run, int *out_status, struct sl_err *err)
     if (!sl_loop_run(run->loop, err) || !ops_volley_end(run->volley, &tally, err)) {
         return false;
     }
-    struct ops_trigger_report report = { .run = run->name,
+    struct ops_trigger_report report = { .run = run->sample.name,
                                          .what = wish->word,
                                          .url = run->url,
                                          .asked = opts.count,

@@ -9,13 +9,23 @@
 #define ANSWER_BYTES_MAX 65536u
 #define HOPELESS_MIN     16u /* failures without a single answer after which no more is sent */
 
+/* A shot that is under way. */
+struct flight {
+    struct ops_volley *volley;
+    uint64_t i;
+    struct flight *next; /* among those that are free */
+};
+
 struct ops_volley {
     struct ops_volley_opts opts;
+    struct flight *flights; /* owned: `concurrency` of them */
+    struct flight *free;
     struct sl_http_client *client;
     struct sl_timer *timer;
     struct ops_tally tally;
     uint64_t running;
     int64_t started_us;
+    bool has_ended;
     bool has_failed; /* a shot could not be made: err says why */
     struct sl_err err;
 };
@@ -35,10 +45,15 @@ struct ops_volley *ops_volley_new(const struct ops_volley_opts *opts, struct sl_
     }
     volley->opts = *opts;
     volley->tally.took_us = calloc(opts->count, sizeof *volley->tally.took_us);
+    volley->flights = calloc(opts->concurrency, sizeof *volley->flights);
     volley->timer = sl_timer_new(opts->loop, send_more, volley);
-    if (volley->tally.took_us == NULL || volley->timer == NULL) {
+    if (volley->tally.took_us == NULL || volley->flights == NULL || volley->timer == NULL) {
         sl_fail(err, SL_E_MEMORY, "no memory for %llu answers", (unsigned long long)opts->count);
         return NULL;
+    }
+    for (uint64_t i = 0; i < opts->concurrency; i++) {
+        volley->flights[i] = (struct flight){ .volley = volley, .next = volley->free };
+        volley->free = &volley->flights[i];
     }
     struct sl_http_client_opts client = {
         .loop = opts->loop,
@@ -66,6 +81,7 @@ void ops_volley_free(struct ops_volley *volley)
     sl_http_client_free(volley->client);
     sl_timer_free(volley->timer);
     ops_tally_done(&volley->tally);
+    free(volley->flights);
     free(volley);
 }
 
@@ -87,9 +103,14 @@ static void send_more(void *arg)
     }
     bool is_complete =
         volley->tally.sent == volley->opts.count || volley->tally.is_stopped || volley->has_failed;
-    if (is_complete && volley->running == 0) {
+    if (is_complete && volley->running == 0 && !volley->has_ended) {
+        volley->has_ended = true;
         volley->tally.elapsed_us = sl_clock_mono_us() - volley->started_us;
-        sl_loop_stop(volley->opts.loop);
+        if (volley->opts.on_end != NULL) {
+            volley->opts.on_end(volley->opts.arg);
+        } else {
+            sl_loop_stop(volley->opts.loop);
+        }
     }
 }
 
@@ -123,10 +144,13 @@ static bool send_one(struct ops_volley *volley)
     struct sl_http_call call = {
         .method = "POST", .url = volley->opts.url, .fields = shot.fields, .body = shot.body
     };
-    if (!sl_http_client_call(volley->client, &call, on_answer, volley, &volley->err)) {
+    struct flight *flight = volley->free; /* there is one: fewer than `concurrency` are running */
+    flight->i = volley->tally.sent;
+    if (!sl_http_client_call(volley->client, &call, on_answer, flight, &volley->err)) {
         volley->has_failed = true;
         return false;
     }
+    volley->free = flight->next;
     volley->tally.sent++;
     volley->running++;
     return true;
@@ -134,9 +158,15 @@ static bool send_one(struct ops_volley *volley)
 
 static void on_answer(const struct sl_http_answer *answer, void *arg)
 {
-    struct ops_volley *volley = arg;
+    struct flight *flight = arg;
+    struct ops_volley *volley = flight->volley;
     struct ops_tally *tally = &volley->tally;
+    uint64_t i = flight->i;
+    int status = 0;
+    bool is_unstored = false;
     volley->running--;
+    flight->next = volley->free;
+    volley->free = flight;
     if (answer->status <= 0 || (unsigned)answer->status >= OPS_VOLLEY_STATUS_MAX) {
         if (tally->failed == 0 && answer->err != NULL) {
             tally->no_answer = *answer->err;
@@ -145,14 +175,18 @@ static void on_answer(const struct sl_http_answer *answer, void *arg)
         bool is_hopeless = tally->answered == 0 && tally->failed >= HOPELESS_MIN;
         tally->is_stopped = tally->is_stopped || is_hopeless;
     } else {
-        tally->by_status[answer->status]++;
+        status = answer->status;
+        tally->by_status[status]++;
         tally->took_us[tally->answered++] =
             answer->elapsed_us > UINT32_MAX ? UINT32_MAX : (uint32_t)answer->elapsed_us;
         static const char unstored[] = "\"stored\":false";
-        bool is_unstored =
-            answer->status == 202 && answer->body.bytes > 0 &&
+        is_unstored =
+            status == 202 && answer->body.bytes > 0 &&
             memmem(answer->body.data, answer->body.bytes, unstored, sizeof unstored - 1) != NULL;
         tally->unstored += is_unstored ? 1 : 0;
+    }
+    if (volley->opts.on_answer != NULL) {
+        volley->opts.on_answer(volley->opts.arg, i, status, is_unstored);
     }
     send_more(volley);
 }

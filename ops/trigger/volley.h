@@ -29,6 +29,10 @@ struct ops_volley_opts {
     void *arg;
     /* Makes the i-th shot. */
     bool (*make)(void *arg, uint64_t i, struct ops_shot *out, struct sl_err *err);
+    /* What became of the i-th shot: the answer's status, 0 without an answer. May be NULL. */
+    void (*on_answer)(void *arg, uint64_t i, int status, bool is_unstored);
+    /* Once, when the last answer is in, instead of stopping the loop. May be NULL. */
+    void (*on_end)(void *arg);
 };
 
 struct ops_tally {
@@ -45,7 +49,7 @@ struct ops_tally {
 
 struct ops_volley;
 
-/* Begins sending at the next turn of the loop; stops the loop when the last answer is in. */
+/* Begins sending at the next turn of the loop; stops the loop (or calls on_end) when the last answer is in. */
 struct ops_volley *ops_volley_new(const struct ops_volley_opts *opts, struct sl_err *err) SL_MUST;
 /* Accepts NULL. */
 void ops_volley_free(struct ops_volley *volley);

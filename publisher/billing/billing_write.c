@@ -45,6 +45,8 @@ static void free_write(struct pub_billing_write *write);
 static bool read_key(struct pub_billing_write *write);
 static bool call(struct pub_billing_write *write, const char *method, struct sl_span form,
                  struct sl_err *err);
+static struct sl_stripe_client *client_for(const struct pub_billing_writes *writes,
+                                           const char *method);
 static void on_stripe(const struct sl_stripe_answer *answer, void *arg);
 static bool must_look_again(const struct pub_billing_write *write,
                             const struct sl_stripe_answer *answer);
@@ -100,7 +102,7 @@ void pub_billing_writes_take(struct pub_billing_writes *writes, enum pub_caller 
         refuse(write, status, write->wish.why, status == 405 ? write->wish.allow : NULL);
     } else if (!read_key(write)) {
         refuse(write, 400, "Idempotency-Key: 1 to 255 visible ASCII characters", NULL);
-    } else if (writes->stripe == NULL) {
+    } else if (client_for(writes, write->wish.method) == NULL) {
         refuse(write, 503, "STRIPE_API_KEY is not configured", NULL);
     } else if (*writes->is_draining) {
         refuse(write, 503, "shutting down", NULL);
@@ -164,7 +166,13 @@ static bool call(struct pub_billing_write *write, const char *method, struct sl_
         .account = write->wish.account,
         .idempotency_key = write->key[0] == '\0' ? NULL : write->key,
     };
-    return sl_stripe_client_call(write->writes->stripe, &call, on_stripe, write, err);
+    return sl_stripe_client_call(client_for(write->writes, method), &call, on_stripe, write, err);
+}
+
+static struct sl_stripe_client *client_for(const struct pub_billing_writes *writes,
+                                           const char *method)
+{
+    return strcmp(method, "GET") == 0 ? writes->stripe_reads : writes->stripe;
 }
 
 static void on_stripe(const struct sl_stripe_answer *answer, void *arg)

@@ -28,7 +28,9 @@ TAILQ_HEAD(pub_billing_write_list, pub_billing_write);
 
 struct pub_billing_writes {
     struct sl_stripe_client *stripe; /* all borrowed; NULL: no STRIPE_API_KEY */
-    bool livemode;                   /* of that key */
+    struct sl_stripe_client
+        *stripe_reads; /* for what only reads, maybe the same; NULL: no key at all */
+    bool livemode;     /* of the keys */
     struct pub_intake *intake;
     struct pub_sources *sources;
     struct sl_json_parser *parser;

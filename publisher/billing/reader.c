@@ -1,5 +1,6 @@
 #include "publisher/billing/reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,6 @@
 
 #define LOCK_MS        1000
 #define STATEMENTS_MAX 16u
-#define LINK_LABEL     "api"
 #define SQL_SUFFIX     ".sql"
 
 extern const struct sl_embedded embedded_publisher_sql[];
@@ -26,6 +26,7 @@ struct pub_reader {
     struct sl_pg_statement statements[STATEMENTS_MAX];
     char names[STATEMENTS_MAX][64];
     struct link links[PUB_READER_LINKS_MAX];
+    char label[PUB_READER_LABEL_BYTES];
     struct line line;
     size_t line_count;
     struct sl_timer *line_timer; /* the first of the line has waited long enough */
@@ -55,9 +56,11 @@ struct pub_reader *pub_reader_new(const struct pub_reader_opts *opts, struct sl_
         return NULL;
     }
     reader->opts = *opts;
+    snprintf(reader->label, sizeof reader->label, "%s", opts->label);
+    reader->opts.label = reader->label;
     TAILQ_INIT(&reader->line);
     reader->line_timer = sl_timer_new(opts->loop, on_line_timer, reader);
-    reader->up = sl_metrics_series(opts->metrics, SL_M_PG_UP, LINK_LABEL, NULL);
+    reader->up = sl_metrics_series(opts->metrics, SL_M_PG_UP, reader->label, NULL);
     sl_series_set(reader->up, 0);
     name_statements(reader);
     if (reader->line_timer == NULL) {
@@ -231,7 +234,7 @@ static void on_up(struct sl_pg_link *pg, void *arg)
     if (!was_up) {
         sl_series_set(reader->up, 1);
         sl_info(reader->opts.log, "postgres.connected", "the read API can read",
-                sl_str("link", LINK_LABEL));
+                sl_str("link", reader->label));
     }
     serve_line(reader);
 }
@@ -253,13 +256,13 @@ static void on_down(struct sl_pg_link *pg, const struct sl_err *why, int64_t wai
     struct pub_reader *reader = ((struct link *)arg)->reader;
     bool was_up = reader->up_count > 0;
     reader->up_count = count_up(reader);
-    sl_series_add(sl_metrics_series(reader->opts.metrics, SL_M_PG_RECONNECTS, LINK_LABEL,
+    sl_series_add(sl_metrics_series(reader->opts.metrics, SL_M_PG_RECONNECTS, reader->label,
                                     sl_code_name(why->code)),
                   1);
     if (was_up && reader->up_count == 0) {
         sl_series_set(reader->up, 0);
         sl_log_err(reader->opts.log, SL_WARN, "postgres.lost",
                    "the read API answers 503 until it is back; webhooks go on", why,
-                   sl_str("link", LINK_LABEL), sl_int("wait_ms", wait_ms));
+                   sl_str("link", reader->label), sl_int("wait_ms", wait_ms));
     }
 }

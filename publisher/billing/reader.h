@@ -15,9 +15,10 @@
 #include "shared/metrics.h"
 #include "shared/pg/pg_link.h"
 
-#define PUB_READER_LINKS_MAX 16u
-#define PUB_READER_LINE_MAX  64u /* reads that wait for a connection */
-#define PUB_READER_READ_MS   3000
+#define PUB_READER_LINKS_MAX   16u
+#define PUB_READER_LABEL_BYTES 16u
+#define PUB_READER_LINE_MAX    64u /* reads that wait for a connection */
+#define PUB_READER_READ_MS     3000
 
 struct pub_reader;
 
@@ -27,7 +28,8 @@ struct pub_reader_opts {
     struct sl_metrics *metrics;
     const char *database_url;
     const char *application_name;
-    size_t links; /* 1 to PUB_READER_LINKS_MAX */
+    const char *label; /* of metrics and log lines; copied */
+    size_t links;      /* 1 to PUB_READER_LINKS_MAX */
 };
 
 /* One read; lives with its owner until on_done. */

@@ -1,6 +1,8 @@
 #include "publisher/guard/flood.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,11 +27,15 @@ struct client {
 struct pub_flood {
     int64_t burst;
     int64_t rate;
-    uint64_t seed; /* so that nobody can choose who shares a set */
-    size_t taken;
+    uint64_t seed;        /* so that nobody can choose who shares a set */
+    _Atomic size_t taken; /* 0, as nearly always: nobody needs the lock */
+    pthread_mutex_t lock; /* of the clients */
     struct client clients[SETS][WAYS];
 };
 
+static bool may_look(struct pub_flood *flood, const uint8_t key[KEY_BYTES], int64_t now_ms,
+                     unsigned *out_retry_after_s);
+static void note_bad(struct pub_flood *flood, const uint8_t key[KEY_BYTES], int64_t now_ms);
 static void make_key(struct sl_span client, uint8_t out_key[KEY_BYTES]);
 static struct client *find(struct pub_flood *flood, const uint8_t key[KEY_BYTES],
                            struct client **out_oldest);
@@ -41,6 +47,7 @@ struct pub_flood *pub_flood_new(int64_t burst, struct sl_err *err)
         sl_fail(err, SL_E_MEMORY, "no memory to remember who sends bad signatures");
         return NULL;
     }
+    pthread_mutex_init(&flood->lock, NULL);
     flood->burst = burst;
     flood->rate = burst < 20 ? 1 : burst / 20;
     return SL_TAKE(flood);
@@ -55,11 +62,20 @@ bool pub_flood_may_look(struct pub_flood *flood, struct sl_span client, int64_t 
                         unsigned *out_retry_after_s)
 {
     uint8_t key[KEY_BYTES];
-    struct client *oldest = NULL;
-    if (flood->taken == 0) {
+    if (atomic_load_explicit(&flood->taken, memory_order_relaxed) == 0) {
         return true;
     }
     make_key(client, key);
+    pthread_mutex_lock(&flood->lock);
+    bool may = may_look(flood, key, now_ms, out_retry_after_s);
+    pthread_mutex_unlock(&flood->lock);
+    return may;
+}
+
+static bool may_look(struct pub_flood *flood, const uint8_t key[KEY_BYTES], int64_t now_ms,
+                     unsigned *out_retry_after_s)
+{
+    struct client *oldest = NULL;
     struct client *found = find(flood, key, &oldest);
     if (found == NULL || pub_bucket_has(&found->bad, now_ms)) {
         return true;
@@ -114,8 +130,15 @@ static struct client *find(struct pub_flood *flood, const uint8_t key[KEY_BYTES]
 void pub_flood_bad(struct pub_flood *flood, struct sl_span client, int64_t now_ms)
 {
     uint8_t key[KEY_BYTES];
-    struct client *oldest = NULL;
     make_key(client, key);
+    pthread_mutex_lock(&flood->lock);
+    note_bad(flood, key, now_ms);
+    pthread_mutex_unlock(&flood->lock);
+}
+
+static void note_bad(struct pub_flood *flood, const uint8_t key[KEY_BYTES], int64_t now_ms)
+{
+    struct client *oldest = NULL;
     struct client *found = find(flood, key, &oldest);
     if (found == NULL) {
         found = oldest;
@@ -134,13 +157,15 @@ void pub_flood_good(struct pub_flood *flood, struct sl_span client, int64_t now_
 {
     uint8_t key[KEY_BYTES];
     struct client *oldest = NULL;
-    if (flood->taken == 0) {
+    if (atomic_load_explicit(&flood->taken, memory_order_relaxed) == 0) {
         return;
     }
     make_key(client, key);
+    pthread_mutex_lock(&flood->lock);
     struct client *found = find(flood, key, &oldest);
     if (found != NULL) {
         found->has_standing = true;
         found->good_ms = now_ms;
     }
+    pthread_mutex_unlock(&flood->lock);
 }

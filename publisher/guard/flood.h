@@ -5,7 +5,7 @@
  * for one in PUB_FLOOD_LOOK_EVERY, so that a good sender behind the same address gets its place back. A client whose signature was right within the last
  * PUB_FLOOD_STANDING_MS is always looked at.
  * The table is of fixed size; where it is full, whoever was bad longest ago is forgotten. IPv6 clients are taken by their /64.
- * Threads: one owner.
+ * Threads: any; without anybody to remember no lock is taken.
  */
 #ifndef PUBLISHER_FLOOD_H
 #define PUBLISHER_FLOOD_H

@@ -1,5 +1,7 @@
 #include "publisher/guard/gate.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "shared/clock.h"
@@ -13,12 +15,16 @@ struct pub_gate {
     struct sl_log *log;
     struct sl_metrics *metrics;
     struct sl_timer *timer; /* armed for the next end */
+    _Atomic size_t count;   /* of pauses; 0, as nearly always: nobody needs the lock */
+    pthread_mutex_t lock;   /* of what follows */
     struct pub_pauses pauses;
 };
 
 static struct pub_now now(void);
 static void arm(struct pub_gate *gate);
 static void on_over(void *arg);
+static void expire(struct pub_gate *gate, int64_t now_ms);
+static void unlock(struct pub_gate *gate);
 static void tell_resumed(struct pub_gate *gate, const struct pub_pauses *ended, const char *why,
                          int64_t uid);
 static const char *shown(const struct pub_pause *pause);
@@ -30,6 +36,7 @@ struct pub_gate *pub_gate_new(struct sl_loop *loop, struct sl_log *log, struct s
     SL_AUTO(pub_gate_free) struct pub_gate *gate = calloc(1, sizeof *gate);
     if (gate != NULL) {
         *gate = (struct pub_gate){ .loop = loop, .log = log, .metrics = metrics };
+        pthread_mutex_init(&gate->lock, NULL);
         gate->timer = sl_timer_new(loop, on_over, gate);
     }
     if (gate == NULL || gate->timer == NULL) {
@@ -51,7 +58,9 @@ bool pub_gate_pause(struct pub_gate *gate, const char *source, int answer, int64
                     unsigned uid, struct sl_err *err)
 {
     const struct pub_pause *pause = NULL;
+    pthread_mutex_lock(&gate->lock);
     if (!pub_pauses_set(&gate->pauses, source, answer, for_ms, now(), &pause, err)) {
+        unlock(gate);
         return false;
     }
     show(gate, pause, true);
@@ -59,7 +68,14 @@ bool pub_gate_pause(struct pub_gate *gate, const char *source, int answer, int64
             sl_str("source", shown(pause)), sl_int("answer", answer), sl_int("for_ms", for_ms),
             sl_int("uid", uid));
     arm(gate);
+    unlock(gate);
     return true;
+}
+
+static void unlock(struct pub_gate *gate)
+{
+    atomic_store_explicit(&gate->count, gate->pauses.count, memory_order_relaxed);
+    pthread_mutex_unlock(&gate->lock);
 }
 
 static struct pub_now now(void)
@@ -92,21 +108,31 @@ static void arm(struct pub_gate *gate)
 static void on_over(void *arg)
 {
     struct pub_gate *gate = arg;
-    struct pub_pauses ended;
-    pub_pauses_expire(&gate->pauses, sl_clock_mono_ms(), &ended);
-    tell_resumed(gate, &ended, "its time is over", -1);
+    pthread_mutex_lock(&gate->lock);
+    expire(gate, sl_clock_mono_ms());
     arm(gate);
+    unlock(gate);
+}
+
+static void expire(struct pub_gate *gate, int64_t now_ms)
+{
+    struct pub_pauses ended;
+    pub_pauses_expire(&gate->pauses, now_ms, &ended);
+    tell_resumed(gate, &ended, "its time is over", -1);
 }
 
 bool pub_gate_resume(struct pub_gate *gate, const char *source, unsigned uid, size_t *out_count,
                      struct sl_err *err)
 {
     struct pub_pauses ended;
+    pthread_mutex_lock(&gate->lock);
     if (!pub_pauses_resume(&gate->pauses, source, &ended, err)) {
+        unlock(gate);
         return false;
     }
     tell_resumed(gate, &ended, "an operator asked", uid);
     arm(gate);
+    unlock(gate);
     *out_count = ended.count;
     return true;
 }
@@ -128,29 +154,34 @@ static void tell_resumed(struct pub_gate *gate, const struct pub_pauses *ended, 
 bool pub_gate_refuse(struct pub_gate *gate, const char *source, struct sl_http_request *request,
                      int *out_status)
 {
-    if (gate->pauses.count == 0) {
+    if (atomic_load_explicit(&gate->count, memory_order_relaxed) == 0) {
         return false;
     }
     int64_t now_ms = sl_clock_mono_ms();
-    if (pub_pauses_next_ms(&gate->pauses) <= now_ms) {
-        on_over(gate); /* the timer is late: its end is said before the first request is taken */
-    }
+    pthread_mutex_lock(&gate->lock);
+    expire(gate,
+           now_ms); /* the timer may be late: an end is said before the first request is taken */
     struct pub_pause *pause = pub_pauses_find(&gate->pauses, source, now_ms);
     if (pause == NULL) {
+        unlock(gate);
         return false;
     }
     pause->refused++;
     *out_status = pause->answer;
+    unsigned retry_after_s = pub_pause_retry_after_s(pause, now_ms);
+    unlock(gate);
     sl_series_add(sl_metrics_series(gate->metrics, SL_M_EVENTS_RECEIVED, source, OUTCOME), 1);
     sl_http_reply(request, &(struct sl_http_reply){
-                               .status = pause->answer,
-                               .retry_after_s = pub_pause_retry_after_s(pause, now_ms),
+                               .status = *out_status,
+                               .retry_after_s = retry_after_s,
                                .body = SL_SPAN_LITERAL("{\"error\":\"paused\"}"),
                            });
     return true;
 }
 
-const struct pub_pauses *pub_gate_pauses(const struct pub_gate *gate)
+void pub_gate_read_pauses(struct pub_gate *gate, struct pub_pauses *out_pauses)
 {
-    return &gate->pauses;
+    pthread_mutex_lock(&gate->lock);
+    *out_pauses = gate->pauses;
+    pthread_mutex_unlock(&gate->lock);
 }

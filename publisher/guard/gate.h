@@ -4,7 +4,7 @@
  * Carries out what pause.c decides: answers a paused source's requests, ends pauses in time, writes ingest.paused and ingest.resumed when something
  * changes, counts. Works with broker and database both down. A restart of the process ends every pause.
  * Refuses: looking at a paused request: neither its signature nor its body.
- * Threads: belongs to its loop.
+ * Threads: the loop it was made for pauses and resumes; every loop asks. Without a pause no lock is taken.
  */
 #ifndef PUBLISHER_GATE_H
 #define PUBLISHER_GATE_H
@@ -30,8 +30,8 @@ bool pub_gate_resume(struct pub_gate *gate, const char *source, unsigned uid, si
 /* True: the source is paused, and the request is answered with *out_status. */
 bool pub_gate_refuse(struct pub_gate *gate, const char *source, struct sl_http_request *request,
                      int *out_status);
-/* What is in force; borrowed until the next change. */
-const struct pub_pauses *pub_gate_pauses(const struct pub_gate *gate);
+/* What is in force. */
+void pub_gate_read_pauses(struct pub_gate *gate, struct pub_pauses *out_pauses);
 
 SL_DEFINE_AUTO(struct pub_gate *, pub_gate_free)
 

@@ -38,6 +38,7 @@ static void look_for_overdue(struct sl_amqp_link *link, int64_t now_ms);
 static void tell_stalled(struct sl_amqp_link *link, enum sl_link_event event, const char *reason);
 static void on_declare_timer(void *arg);
 static void on_resume_timer(void *arg);
+static void on_quiet_timer(void *arg);
 
 const char *sl_amqp_state_name(enum sl_amqp_state state)
 {
@@ -119,9 +120,10 @@ static bool make_parts(struct sl_amqp_link *link, struct sl_err *err)
     link->confirm_timer = sl_timer_new(loop, on_confirm_timer, link);
     link->declare_timer = sl_timer_new(loop, on_declare_timer, link);
     link->resume_timer = sl_timer_new(loop, on_resume_timer, link);
+    link->quiet_timer = sl_timer_new(loop, on_quiet_timer, link);
     if (link->opts.connection_name == NULL || link->attempt_timer == NULL ||
         link->beat_timer == NULL || link->confirm_timer == NULL || link->declare_timer == NULL ||
-        link->resume_timer == NULL) {
+        link->resume_timer == NULL || link->quiet_timer == NULL) {
         return sl_fail(err, SL_E_MEMORY, "no memory for a broker link");
     }
     while (link->backoff.rng == 0) {
@@ -152,8 +154,8 @@ void sl_amqp_link_free(struct sl_amqp_link *link)
         return;
     }
     SL_ASSERT(!link->is_freed);
-    if (sl_link_is_open(link) && sl_wire_put_close(link->wire, sl_link_out(link), NULL) &&
-        sl_link_send(link, NULL)) {
+    if (sl_link_is_open(link) && sl_link_quiet_late(link, NULL) &&
+        sl_wire_put_close(link->wire, sl_link_out(link), NULL) && sl_link_send(link, NULL)) {
         sl_link_flush(link);
     }
     disconnect(link);
@@ -177,6 +179,7 @@ static void destroy(struct sl_amqp_link *link)
     sl_timer_free(link->confirm_timer);
     sl_timer_free(link->declare_timer);
     sl_timer_free(link->resume_timer);
+    sl_timer_free(link->quiet_timer);
     free((char *)(uintptr_t)link->opts.connection_name);
     free(link);
 }
@@ -194,6 +197,16 @@ bool sl_amqp_link_has_tried(const struct sl_amqp_link *link)
 size_t sl_amqp_link_inflight(const struct sl_amqp_link *link)
 {
     return link->confirms == NULL ? 0 : sl_confirms_count(link->confirms);
+}
+
+size_t sl_amqp_link_takes(const struct sl_amqp_link *link)
+{
+    return link->body_bytes_max;
+}
+
+unsigned sl_amqp_link_version(const struct sl_amqp_link *link)
+{
+    return link->version;
 }
 
 void sl_link_enter(struct sl_amqp_link *link)
@@ -331,6 +344,8 @@ static void disconnect(struct sl_amqp_link *link)
         link->bev = NULL;
     }
     link->refused_since_ms = 0;
+    sl_link_quiet_reset(link);
+    link->quiet.owed = 0;
     sl_dial_free(SL_TAKE(link->dial));
     struct sl_timer *timers[] = { link->beat_timer, link->confirm_timer, link->declare_timer,
                                   link->resume_timer };
@@ -455,5 +470,16 @@ static void on_resume_timer(void *arg)
     struct sl_amqp_link *link = arg;
     sl_link_enter(link);
     sl_link_read(link);
+    sl_link_leave(link);
+}
+
+static void on_quiet_timer(void *arg)
+{
+    struct sl_amqp_link *link = arg;
+    struct sl_err err = { 0 };
+    sl_link_enter(link);
+    if (sl_link_is_open(link) && !sl_link_quiet_late(link, &err)) {
+        sl_link_fail(link, &err);
+    }
     sl_link_leave(link);
 }

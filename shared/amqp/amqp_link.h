@@ -98,6 +98,8 @@ struct sl_amqp_link_opts {
                        void *arg);
     void (*on_delivery)(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
                         void *arg);
+    /* Our own cancel (sl_amqp_consume_stop) is through: no delivery of that consumer comes any more. */
+    void (*on_stopped)(struct sl_amqp_link *link, void *arg);
     /* The broker cancelled our consumer (its queue is gone): the link goes down after this. */
     void (*on_cancelled)(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg);
 };
@@ -114,6 +116,10 @@ enum sl_amqp_state sl_amqp_link_state(const struct sl_amqp_link *link);
 /* True once the first attempt has ended, either way. */
 bool sl_amqp_link_has_tried(const struct sl_amqp_link *link);
 size_t sl_amqp_link_inflight(const struct sl_amqp_link *link);
+/* Bytes of the largest body this broker said it takes, when it refused one; 0: it has not said. */
+size_t sl_amqp_link_takes(const struct sl_amqp_link *link);
+/* Of the broker that was met last: 1000 times the major number and the minor one, 3010 for 3.10.8; 0: not known. */
+unsigned sl_amqp_link_version(const struct sl_amqp_link *link);
 
 /*
  * Sends persistent + mandatory. True: on_settled will be called exactly once with cookie (only when confirms are on). False: nothing was sent
@@ -130,7 +136,8 @@ bool sl_amqp_consume(struct sl_amqp_link *link, const char *queue, uint16_t pref
 bool sl_amqp_consume_as(struct sl_amqp_link *link, const char *queue, const char *tag,
                         uint16_t prefetch, struct sl_err *err) SL_MUST;
 /*
- * basic.cancel of our own consumer; deliveries already on the way still arrive. Do not consume the queue again under the same tag while deliveries
+ * basic.cancel of our own consumer, as amqp_quiet says, so that none of its deliveries is counted before RabbitMQ 4; deliveries already on the way
+ * still arrive, and acknowledgements meanwhile are sent behind it. Do not consume the queue again under the same tag while deliveries
  * of it are unacknowledged: RabbitMQ 3.10 ends the channel with an internal error.
  */
 bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *tag, struct sl_err *err) SL_MUST;

@@ -72,7 +72,7 @@ bool sl_amqp_consume_stop(struct sl_amqp_link *link, const char *tag, struct sl_
     if (!sl_link_is_open(link)) {
         return not_up(link, err);
     }
-    return sl_wire_put_cancel(link->wire, sl_link_out(link), tag, err) && sl_link_send(link, err);
+    return sl_link_quiet_stop(link, tag, err);
 }
 
 bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple, struct sl_err *err)
@@ -80,8 +80,9 @@ bool sl_amqp_ack(struct sl_amqp_link *link, uint64_t tag, bool multiple, struct 
     if (!sl_link_is_open(link)) {
         return not_up(link, err);
     }
-    return sl_wire_put_ack(link->wire, sl_link_out(link), tag, multiple, err) &&
-           sl_link_send(link, err);
+    return sl_link_put_settlement(
+        link, &(struct sl_link_settlement){ .tag = tag, .is_ack = true, .multiple = multiple },
+        err);
 }
 
 bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool requeue,
@@ -90,8 +91,9 @@ bool sl_amqp_nack(struct sl_amqp_link *link, uint64_t tag, bool multiple, bool r
     if (!sl_link_is_open(link)) {
         return not_up(link, err);
     }
-    return sl_wire_put_nack(link->wire, sl_link_out(link), tag, multiple, requeue, err) &&
-           sl_link_send(link, err);
+    return sl_link_put_settlement(
+        link, &(struct sl_link_settlement){ .tag = tag, .multiple = multiple, .requeue = requeue },
+        err);
 }
 
 void sl_amqp_read_pause(struct sl_amqp_link *link, bool is_paused)

@@ -16,6 +16,7 @@ static void look_for_refusal(struct sl_amqp_link *link, bool is_nack);
 static void on_returned(struct sl_amqp_link *link);
 static void on_delivered(struct sl_amqp_link *link);
 static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag);
+static void on_credit_ok(struct sl_amqp_link *link);
 static void on_declare_ok(struct sl_amqp_link *link, const struct sl_wire_frame *frame);
 static bool answers(enum sl_amqp_declare_kind kind, enum sl_wire_kind answer);
 static void out_of_turn(struct sl_amqp_link *link, enum sl_wire_kind kind);
@@ -119,6 +120,15 @@ static void on_frame(struct sl_amqp_link *link, const struct sl_wire_frame *fram
         on_cancelled(link, frame->cancel.consumer_tag);
         return;
     case SL_WIRE_CANCEL_OK:
+        if (!sl_link_is_open(link)) {
+            out_of_turn(link, frame->kind);
+        } else if (!link->is_freed && link->opts.on_stopped != NULL) {
+            link->opts.on_stopped(link, link->opts.arg);
+        }
+        return;
+    case SL_WIRE_CREDIT_OK:
+        on_credit_ok(link);
+        return;
     case SL_WIRE_CONSUME_OK:
     case SL_WIRE_QOS_OK:
         if (!sl_link_is_open(link)) {
@@ -143,6 +153,7 @@ static void on_frame(struct sl_amqp_link *link, const struct sl_wire_frame *fram
 
 static void on_start(struct sl_amqp_link *link, const struct sl_wire_frame *frame)
 {
+    link->version = sl_link_version_read(frame->start.version);
     struct sl_span rest = frame->start.mechanisms;
     struct sl_span mechanism = { 0 };
     while (sl_span_split(&rest, ' ', &mechanism)) {
@@ -290,6 +301,16 @@ static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag)
         link->opts.on_cancelled(link, consumer_tag, link->opts.arg);
     }
     sl_link_fail(link, &err);
+}
+
+static void on_credit_ok(struct sl_amqp_link *link)
+{
+    struct sl_err err = { 0 };
+    if (!sl_link_is_open(link)) {
+        out_of_turn(link, SL_WIRE_CREDIT_OK);
+    } else if (!sl_link_quiet_answered(link, &err)) {
+        sl_link_fail(link, &err);
+    }
 }
 
 static void on_declare_ok(struct sl_amqp_link *link, const struct sl_wire_frame *frame)

@@ -1,10 +1,11 @@
 /*
- * amqp_link_parts - the inside of a broker link, shared by its four files and nobody else.
+ * amqp_link_parts - the inside of a broker link, shared by its five files and nobody else.
  *
  *   amqp_link.c         life, phases, deadlines, reconnecting
  *   amqp_link_connect.c the socket: dialling, TLS, the steps of the handshake, sending
  *   amqp_link_frames.c  what a frame from the broker means
  *   amqp_link_calls.c   what the owner asks for
+ *   amqp_link_quiet.c   how a consumer leaves, and the acknowledgements that wait for it (amqp_quiet decides)
  *
  * An entry from the loop is wrapped in sl_link_enter and sl_link_leave: a link that its owner frees inside a callback is disconnected at once
  * but its memory goes when the outermost entry leaves. After every callback, code here looks at link->bev before it goes on.
@@ -14,6 +15,7 @@
 
 #include "shared/amqp/amqp_content.h"
 #include "shared/amqp/amqp_link_step.h"
+#include "shared/amqp/amqp_quiet.h"
 #include "shared/amqp/confirms.h"
 #include "shared/backoff.h"
 #include "shared/dial.h"
@@ -32,6 +34,7 @@ struct sl_amqp_link {
     bool has_tried;
     int64_t up_since_ms;
     size_t body_bytes_max; /* what this broker said it takes; 0: nothing said */
+    unsigned version;      /* as sl_amqp_link_version says it */
 
     unsigned entries; /* from the loop, nested */
     bool is_freed;
@@ -49,6 +52,9 @@ struct sl_amqp_link {
     struct sl_timer *confirm_timer;
     struct sl_timer *declare_timer;
     struct sl_timer *resume_timer; /* the owner's pause is over */
+    struct sl_timer *quiet_timer;  /* a queue that was asked owes its answer */
+    struct sl_quiet quiet;
+    struct sl_buf settlements; /* that wait until those who leave are cancelled */
     int64_t heartbeat_ms;
     int64_t received_at_ms;   /* last byte */
     int64_t refused_since_ms; /* first nack since the last ack of this connection; 0: none */
@@ -89,6 +95,23 @@ void sl_link_flush(struct sl_amqp_link *link);
 /* The pending declaration ends; err NULL is success. */
 void sl_link_declared(struct sl_amqp_link *link, const struct sl_amqp_declared *declared,
                       const struct sl_err *err);
+/* Begins to leave: on_stopped follows. */
+bool sl_link_quiet_stop(struct sl_amqp_link *link, const char *tag, struct sl_err *err) SL_MUST;
+bool sl_link_quiet_answered(struct sl_amqp_link *link, struct sl_err *err) SL_MUST;
+/* It has taken too long, or the link ends: cancels whoever is leaving, and sends what waited. */
+bool sl_link_quiet_late(struct sl_amqp_link *link, struct sl_err *err) SL_MUST;
+/* The connection is gone, and its tags with it. */
+void sl_link_quiet_reset(struct sl_amqp_link *link);
+struct sl_link_settlement {
+    uint64_t tag;
+    bool is_ack; /* else it is returned, or rejected */
+    bool multiple;
+    bool requeue;
+};
+/* Sent now, or with the cancel of whoever is leaving. */
+bool sl_link_put_settlement(struct sl_amqp_link *link, const struct sl_link_settlement *settlement,
+                            struct sl_err *err) SL_MUST;
+
 /* Nothing is overdue any more: publishing goes on. */
 void sl_link_look_for_caught_up(struct sl_amqp_link *link);
 /* Visitor of the confirm window. */

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX       10    /* of a size; RabbitMQ takes half a gibibyte at most */
-#define REFUSED_PAUSE_MS 30000 /* runbooks/rabbitmq-unavailable.md: at most two logins a minute */
+#include "shared/units.h"
+
+#define VERSION_DIGITS_MAX 4
+#define DIGITS_MAX         10    /* of a size; RabbitMQ takes half a gibibyte at most */
+#define REFUSED_PAUSE_MS   30000 /* runbooks/rabbitmq-unavailable.md: at most two logins a minute */
 
 static const struct sl_link_rule rules[] = {
     /* from            on                      to                 do                            why, as logged */
@@ -167,4 +170,18 @@ size_t sl_link_body_bytes_max(uint16_t reply_code, struct sl_span text)
 int64_t sl_link_pause_ms_min(enum sl_code code)
 {
     return code == SL_E_AMQP_REFUSED ? REFUSED_PAUSE_MS : 0;
+}
+
+unsigned sl_link_version_read(struct sl_span text)
+{
+    struct sl_span rest = text;
+    struct sl_span major_text = { 0 };
+    struct sl_span minor_text = { 0 };
+    int64_t major = 0;
+    int64_t minor = 0;
+    bool is_read = sl_span_split(&rest, '.', &major_text) &&
+                   sl_span_split(&rest, '.', &minor_text) &&
+                   sl_units_decimal(major_text, VERSION_DIGITS_MAX, &major) &&
+                   sl_units_decimal(minor_text, VERSION_DIGITS_MAX, &minor);
+    return is_read ? (unsigned)(major * 1000 + minor) : 0;
 }

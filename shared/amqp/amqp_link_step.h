@@ -85,4 +85,7 @@ size_t sl_link_body_bytes_max(uint16_t reply_code, struct sl_span text);
 /* Shortest pause after this error: a refused login or virtual host is not tried again at once, lest an account is locked. */
 int64_t sl_link_pause_ms_min(enum sl_code code);
 
+/* "3.10.8" -> 3010, "4.3.0" -> 4003; 0 for anything else. */
+unsigned sl_link_version_read(struct sl_span text);
+
 #endif

@@ -65,3 +65,17 @@ static bool can_use(const struct sl_tls_papers *papers, const char *name, struct
     }
     return client != NULL;
 }
+
+void sl_amqp_papers_read(const char *url, const struct sl_tls_papers *papers,
+                         struct sl_amqp_url *out_url, struct sl_buf *mistakes)
+{
+    struct sl_err why = { 0 };
+    if (url == NULL) {
+        sl_buf_append_text(mistakes,
+                           "AMQP_URL: must be set, e.g. amqp://user:password@host:5672\n");
+    } else if (!sl_amqp_url_parse(url, out_url, &why)) {
+        sl_buf_printf(mistakes, "AMQP_URL: %s\n", why.text);
+    } else {
+        sl_amqp_papers_set(out_url, papers, mistakes);
+    }
+}

@@ -18,4 +18,8 @@
 void sl_amqp_papers_set(struct sl_amqp_url *url, const struct sl_tls_papers *papers,
                         struct sl_buf *mistakes);
 
+/* The same for the text of AMQP_URL (NULL: not set, a mistake), which is parsed first. *out_url is the caller's to end (sl_amqp_url_done). */
+void sl_amqp_papers_read(const char *url, const struct sl_tls_papers *papers,
+                         struct sl_amqp_url *out_url, struct sl_buf *mistakes);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "shared/amqp/amqp_table.h"
+#include "shared/amqp/amqp_wire_method.h"
 
 #define TAIL_BYTES         1u  /* the frame-end octet */
 #define METHOD_ID_BYTES    4u  /* class and method */
@@ -18,6 +19,8 @@
 #define FLAG_CONTENT_TYPE  0x8000u
 #define FLAG_ENCODING      0x4000u
 #define FLAG_HEADERS       0x2000u
+#define CREDIT_OK_METHOD   0x003c00c9u /* basic.credit-ok, which rabbitmq-c does not know */
+#define CREDIT_OK_BYTES    4u          /* messages that wait */
 
 struct sl_wire {
     amqp_pool_t frame_pool;   /* what one frame decodes to */
@@ -34,9 +37,6 @@ static bool bad(struct sl_err *err, const char *what);
 
 static bool decode_method(struct sl_wire *wire, unsigned channel, struct sl_span payload,
                           struct sl_wire_frame *out, struct sl_err *err);
-static bool fill_connection(uint32_t id, const void *fields, struct sl_wire_frame *out);
-static bool fill_channel(uint32_t id, const void *fields, struct sl_wire_frame *out);
-static bool fill_basic(uint32_t id, const void *fields, struct sl_wire_frame *out);
 static bool decode_header(struct sl_wire *wire, struct sl_span payload, struct sl_wire_frame *out,
                           struct sl_err *err);
 static bool headers_are_sound(struct sl_span properties);
@@ -63,6 +63,7 @@ static const char *const kind_names[] = {
     [SL_WIRE_DELIVER] = "basic.deliver",
     [SL_WIRE_CANCEL] = "basic.cancel",
     [SL_WIRE_CANCEL_OK] = "basic.cancel-ok",
+    [SL_WIRE_CREDIT_OK] = "basic.credit-ok",
     [SL_WIRE_CONSUME_OK] = "basic.consume-ok",
     [SL_WIRE_QOS_OK] = "basic.qos-ok",
     [SL_WIRE_EXCHANGE_OK] = "exchange.declare-ok",
@@ -197,6 +198,11 @@ static bool decode_method(struct sl_wire *wire, unsigned channel, struct sl_span
                        channel);
     }
 
+    if (id == CREDIT_OK_METHOD) {
+        out->kind = SL_WIRE_CREDIT_OK;
+        return payload.bytes == METHOD_ID_BYTES + CREDIT_OK_BYTES ||
+               bad(err, "malformed basic.credit-ok");
+    }
     amqp_pool_t *pool = &wire->frame_pool;
     if (id == AMQP_BASIC_RETURN_METHOD || id == AMQP_BASIC_DELIVER_METHOD) {
         pool = &wire->content_pool;
@@ -219,148 +225,11 @@ static bool decode_method(struct sl_wire *wire, unsigned channel, struct sl_span
         return sl_fail(err, SL_E_AMQP_PROTOCOL, "method %u.%u is malformed or unknown", id >> 16,
                        id & 0xffff);
     }
-    if (!fill_connection(id, fields, out) && !fill_channel(id, fields, out) &&
-        !fill_basic(id, fields, out)) {
+    if (!sl_wire_method_says(id, fields, out)) {
         return sl_fail(err, SL_E_AMQP_PROTOCOL, "method %u.%u was not asked for", id >> 16,
                        id & 0xffff);
     }
     return true;
-}
-
-static bool fill_connection(uint32_t id, const void *fields, struct sl_wire_frame *out)
-{
-    switch (id) {
-    case AMQP_CONNECTION_START_METHOD: {
-        const amqp_connection_start_t *start = fields;
-        out->kind = SL_WIRE_START;
-        out->start.mechanisms = span_of(start->mechanisms);
-        return true;
-    }
-    case AMQP_CONNECTION_TUNE_METHOD: {
-        const amqp_connection_tune_t *tune = fields;
-        out->kind = SL_WIRE_TUNE;
-        out->tune.channel_max = tune->channel_max;
-        out->tune.frame_bytes_max = tune->frame_max;
-        out->tune.heartbeat_s = tune->heartbeat;
-        return true;
-    }
-    case AMQP_CONNECTION_OPEN_OK_METHOD:
-        out->kind = SL_WIRE_OPEN_OK;
-        return true;
-    case AMQP_CONNECTION_CLOSE_METHOD: {
-        const amqp_connection_close_t *close = fields;
-        out->kind = SL_WIRE_CLOSE;
-        out->close.code = close->reply_code;
-        out->close.text = span_of(close->reply_text);
-        return true;
-    }
-    case AMQP_CONNECTION_CLOSE_OK_METHOD:
-        out->kind = SL_WIRE_CLOSE_OK;
-        return true;
-    case AMQP_CONNECTION_BLOCKED_METHOD: {
-        const amqp_connection_blocked_t *blocked = fields;
-        out->kind = SL_WIRE_BLOCKED;
-        out->blocked.reason = span_of(blocked->reason);
-        return true;
-    }
-    case AMQP_CONNECTION_UNBLOCKED_METHOD:
-        out->kind = SL_WIRE_UNBLOCKED;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool fill_channel(uint32_t id, const void *fields, struct sl_wire_frame *out)
-{
-    switch (id) {
-    case AMQP_CHANNEL_OPEN_OK_METHOD:
-        out->kind = SL_WIRE_CHANNEL_OPEN_OK;
-        return true;
-    case AMQP_CHANNEL_CLOSE_METHOD: {
-        const amqp_channel_close_t *close = fields;
-        out->kind = SL_WIRE_CHANNEL_CLOSE;
-        out->close.code = close->reply_code;
-        out->close.text = span_of(close->reply_text);
-        return true;
-    }
-    case AMQP_CHANNEL_CLOSE_OK_METHOD:
-        out->kind = SL_WIRE_CHANNEL_CLOSE_OK;
-        return true;
-    case AMQP_CONFIRM_SELECT_OK_METHOD:
-        out->kind = SL_WIRE_SELECT_OK;
-        return true;
-    case AMQP_EXCHANGE_DECLARE_OK_METHOD:
-        out->kind = SL_WIRE_EXCHANGE_OK;
-        return true;
-    case AMQP_QUEUE_DECLARE_OK_METHOD: {
-        const amqp_queue_declare_ok_t *queue = fields;
-        out->kind = SL_WIRE_QUEUE_OK;
-        out->queue.message_count = queue->message_count;
-        out->queue.consumer_count = queue->consumer_count;
-        return true;
-    }
-    case AMQP_QUEUE_BIND_OK_METHOD:
-    case AMQP_EXCHANGE_BIND_OK_METHOD:
-        out->kind = SL_WIRE_BIND_OK;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool fill_basic(uint32_t id, const void *fields, struct sl_wire_frame *out)
-{
-    switch (id) {
-    case AMQP_BASIC_ACK_METHOD: {
-        const amqp_basic_ack_t *ack = fields;
-        out->kind = SL_WIRE_ACK;
-        out->settle.tag = ack->delivery_tag;
-        out->settle.multiple = ack->multiple != 0;
-        return true;
-    }
-    case AMQP_BASIC_NACK_METHOD: {
-        const amqp_basic_nack_t *nack = fields;
-        out->kind = SL_WIRE_NACK;
-        out->settle.tag = nack->delivery_tag;
-        out->settle.multiple = nack->multiple != 0;
-        return true;
-    }
-    case AMQP_BASIC_RETURN_METHOD: {
-        const amqp_basic_return_t *returned = fields;
-        out->kind = SL_WIRE_RETURN;
-        out->returned.code = returned->reply_code;
-        out->returned.exchange = span_of(returned->exchange);
-        out->returned.routing_key = span_of(returned->routing_key);
-        return true;
-    }
-    case AMQP_BASIC_DELIVER_METHOD: {
-        const amqp_basic_deliver_t *deliver = fields;
-        out->kind = SL_WIRE_DELIVER;
-        out->deliver.tag = deliver->delivery_tag;
-        out->deliver.redelivered = deliver->redelivered != 0;
-        out->deliver.exchange = span_of(deliver->exchange);
-        out->deliver.routing_key = span_of(deliver->routing_key);
-        return true;
-    }
-    case AMQP_BASIC_CANCEL_METHOD: {
-        const amqp_basic_cancel_t *cancel = fields;
-        out->kind = SL_WIRE_CANCEL;
-        out->cancel.consumer_tag = span_of(cancel->consumer_tag);
-        return true;
-    }
-    case AMQP_BASIC_CANCEL_OK_METHOD:
-        out->kind = SL_WIRE_CANCEL_OK;
-        return true;
-    case AMQP_BASIC_CONSUME_OK_METHOD:
-        out->kind = SL_WIRE_CONSUME_OK;
-        return true;
-    case AMQP_BASIC_QOS_OK_METHOD:
-        out->kind = SL_WIRE_QOS_OK;
-        return true;
-    default:
-        return false;
-    }
 }
 
 static bool decode_header(struct sl_wire *wire, struct sl_span payload, struct sl_wire_frame *out,

@@ -1,14 +1,14 @@
 /*
  * amqp_wire - AMQP 0-9-1 frames as bytes: what the broker sends becomes a struct, what we say becomes bytes.
  *
- * Its two files (amqp_wire.c for what comes in, amqp_wire_out.c for what goes out) are the only ones that include rabbitmq-c's headers, and
+ * Its files (amqp_wire.c and amqp_wire_method.c for what comes in, amqp_wire_out.c for what goes out) are the only ones that include rabbitmq-c's headers, and
  * they use only its stateless functions (decode and encode of methods and properties). The library's connection object is not used at all,
  * not even for input: frames are cut here, so that type, channel and size are checked before a byte is kept, memory is bounded by one
  * message's methods and headers, and none of its traps (growing channel pools, aborts in tuning) exist.
  * Knows only the methods this project uses, on connection channel 0 and channel 1. Anything else is SL_E_AMQP_PROTOCOL, after which the connection
  * must be ended: the codec makes no promise after bad data.
  * Refuses: sockets, waiting, deciding.
- * Law: AMQP 0-9-1 specification, section 4.2; RabbitMQ's extensions basic.nack, confirm.select, connection.blocked.
+ * Law: AMQP 0-9-1 specification, section 4.2; RabbitMQ's extensions basic.nack, basic.credit, confirm.select, connection.blocked.
  * Threads: one owner.
  */
 #ifndef SHARED_AMQP_WIRE_H
@@ -42,6 +42,7 @@ enum sl_wire_kind {
     SL_WIRE_DELIVER,
     SL_WIRE_CANCEL,
     SL_WIRE_CANCEL_OK,
+    SL_WIRE_CREDIT_OK,
     SL_WIRE_CONSUME_OK,
     SL_WIRE_QOS_OK,
     SL_WIRE_EXCHANGE_OK,
@@ -61,6 +62,7 @@ struct sl_wire_frame {
     union {
         struct {
             struct sl_span mechanisms;
+            struct sl_span version; /* of the server's software; or absent */
         } start;
         struct {
             uint16_t channel_max;
@@ -152,6 +154,9 @@ bool sl_wire_put_consume(const struct sl_wire *wire, struct sl_buf *out, const c
                          const char *consumer_tag, uint16_t prefetch, struct sl_err *err) SL_MUST;
 bool sl_wire_put_cancel(const struct sl_wire *wire, struct sl_buf *out, const char *consumer_tag,
                         struct sl_err *err) SL_MUST;
+/* basic.credit: no credit is left. Not known to rabbitmq-c, nor to RabbitMQ 4. */
+bool sl_wire_put_no_credit(struct sl_buf *out, const char *consumer_tag,
+                           struct sl_err *err) SL_MUST;
 bool sl_wire_put_ack(const struct sl_wire *wire, struct sl_buf *out, uint64_t tag, bool multiple,
                      struct sl_err *err) SL_MUST;
 bool sl_wire_put_nack(const struct sl_wire *wire, struct sl_buf *out, uint64_t tag, bool multiple,

@@ -11,6 +11,9 @@
 #define CHANNEL_ONLY        1u
 #define CHANNELS_MAX        1u
 #define DELIVERY_PERSISTENT 2u
+#define CREDIT_METHOD                                                                              \
+    0x003c00c8u /* basic.credit: short string, 32 bits of credit, a bit for draining */
+#define CREDIT_TAIL_BYTES 5u
 
 static bool put_method(const struct sl_wire *wire, struct sl_buf *out, unsigned channel,
                        uint32_t id, void *fields, struct sl_err *err);
@@ -255,6 +258,25 @@ bool sl_wire_put_cancel(const struct sl_wire *wire, struct sl_buf *out, const ch
 {
     amqp_basic_cancel_t fields = { .consumer_tag = amqp_cstring_bytes(consumer_tag) };
     return put_method(wire, out, CHANNEL_ONLY, AMQP_BASIC_CANCEL_METHOD, &fields, err);
+}
+
+bool sl_wire_put_no_credit(struct sl_buf *out, const char *consumer_tag, struct sl_err *err)
+{
+    struct sl_span tag = sl_span_of(consumer_tag);
+    size_t payload_bytes = METHOD_ID_BYTES + 1 + tag.bytes + CREDIT_TAIL_BYTES;
+    char *frame = tag.bytes <= SL_WIRE_NAME_BYTES_MAX
+                      ? sl_buf_reserve(out, SL_WIRE_HEAD_BYTES + payload_bytes + TAIL_BYTES)
+                      : NULL;
+    if (frame == NULL) {
+        return sl_fail(err, SL_E_LIMIT, "no room for a method frame");
+    }
+    char *payload = frame + SL_WIRE_HEAD_BYTES;
+    write_u32(payload, CREDIT_METHOD);
+    payload[METHOD_ID_BYTES] = (char)tag.bytes;
+    memcpy(payload + METHOD_ID_BYTES + 1, tag.data, tag.bytes);
+    memset(payload + METHOD_ID_BYTES + 1 + tag.bytes, 0, CREDIT_TAIL_BYTES);
+    finish_frame(out, frame, AMQP_FRAME_METHOD, CHANNEL_ONLY, payload_bytes);
+    return true;
 }
 
 bool sl_wire_put_ack(const struct sl_wire *wire, struct sl_buf *out, uint64_t tag, bool multiple,

@@ -4,11 +4,11 @@
 
 #include "shared/scope.h"
 
-void sl_delay_route(int64_t seconds, const char *subsystem, struct sl_delay_route *out)
+void sl_delay_route(int64_t seconds, const char *target, struct sl_delay_route *out)
 {
     SL_ASSERT(seconds >= 0);
     SL_ASSERT(seconds <= SL_DELAY_S_MAX);
-    SL_ASSERT(strlen(subsystem) <= SL_DELAY_TARGET_BYTES);
+    SL_ASSERT(strlen(target) <= SL_DELAY_TARGET_BYTES);
     int top = -1;
     char *at = out->key;
     for (int level = (int)SL_DELAY_LEVELS - 1; level >= 0; level--) {
@@ -17,7 +17,7 @@ void sl_delay_route(int64_t seconds, const char *subsystem, struct sl_delay_rout
         *at++ = is_set ? '1' : '0';
         *at++ = '.';
     }
-    snprintf(at, sizeof out->key - (size_t)(at - out->key), "%s", subsystem);
+    snprintf(at, sizeof out->key - (size_t)(at - out->key), "%s", target);
     if (top < 0) {
         snprintf(out->exchange, sizeof out->exchange, "%s", SL_DUE_EXCHANGE);
     } else {
@@ -45,4 +45,18 @@ bool sl_delay_is_key(struct sl_span routing_key)
         }
     }
     return true;
+}
+
+bool sl_delay_is_replay_key(struct sl_span routing_key)
+{
+    if (!sl_delay_is_key(routing_key)) {
+        return false;
+    }
+    size_t digits_bytes = (size_t)2 * SL_DELAY_LEVELS;
+    struct sl_span rest =
+        sl_span_make(routing_key.data + digits_bytes, routing_key.bytes - digits_bytes);
+    struct sl_span name = { 0 };
+    /* An event's own key has a second word too. */
+    return sl_span_split(&rest, '.', &name) && !sl_span_is(name, SL_DELAY_EVENTS) &&
+           sl_span_is(rest, SL_DELAY_REPLAY);
 }

@@ -86,6 +86,7 @@ struct head {
 
 static bool is_said(const struct rule *rule, const struct sl_envelope *envelope);
 static bool is_allowed(const struct rule *rule, struct sl_span text);
+static struct sl_span behind_ascii(struct sl_span text);
 static int append(void *out, const char *data, size_t bytes);
 static void pack(msgpack_packer *packer, const struct rule *rule,
                  const struct sl_envelope *envelope);
@@ -153,6 +154,9 @@ static bool is_allowed(const struct rule *rule, struct sl_span text)
     if (text.bytes < rule->bytes_min || text.bytes > rule->bytes_max) {
         return false;
     }
+    if (rule->kind == TEXT) {
+        text = behind_ascii(text);
+    }
     while (rule->kind == TEXT && text.bytes > 0) {
         uint32_t code_point = 0;
         unsigned bytes = sl_utf8_next(text, &code_point);
@@ -162,6 +166,17 @@ static bool is_allowed(const struct rule *rule, struct sl_span text)
         text = sl_span_make(text.data + bytes, text.bytes - bytes);
     }
     return true;
+}
+
+/* What is left from the first byte on that is not plain ASCII; nearly always nothing. */
+static struct sl_span behind_ascii(struct sl_span text)
+{
+    size_t at = 0;
+    while (at < text.bytes && text.data[at] != '\0' &&
+           ((unsigned char)text.data[at] & 0x80u) == 0) {
+        at++;
+    }
+    return at == 0 ? text : sl_span_make(text.data + at, text.bytes - at);
 }
 
 static int append(void *out, const char *data, size_t bytes)

@@ -16,7 +16,11 @@ struct sl_span sl_event_routing_key(struct sl_arena *arena, struct sl_span sourc
     if (key == NULL) {
         return (struct sl_span){ NULL, 0 };
     }
-    snprintf(key, bytes + 1, "%.*s.%.*s", SL_SPAN_ARGS(source), SL_SPAN_ARGS(last));
+    if (source.bytes > 0) {
+        memcpy(key, source.data, source.bytes);
+    }
+    key[source.bytes] = '.';
+    memcpy(key + source.bytes + 1, last.data, last.bytes);
     return sl_span_make(key, bytes);
 }
 

@@ -50,6 +50,21 @@ bool sl_http_server_listen(struct sl_http_server *server, const struct sl_http_l
     return true;
 }
 
+bool sl_http_server_join(struct sl_http_server *server, const struct sl_http_server *other,
+                         struct sl_err *err)
+{
+    for (size_t i = 0; i < other->listener_count; i++) {
+        const struct sl_http_listener *at = &other->listeners[i];
+        const struct sl_http_listen listen = {
+            .fd = sl_listen_beside(evconnlistener_get_fd(at->listener), err), .tls = at->tls
+        };
+        if (listen.fd < 0 || !sl_http_server_listen(server, &listen, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer,
                       int peer_bytes, void *arg)
 {
@@ -58,8 +73,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     const struct sl_http_listener *at = arg;
     struct sl_http_server *server = at->server;
     size_t connections_max = server->opts.limits.connections_max;
-    if (server->connections >= connections_max && !evict_idle(server, IDLE_EVICT_MS) &&
-        server->connections >= connections_max + REFUSED_CONNECTIONS_MAX) {
+    if (sl_http_totals_connections(server->totals) >= connections_max &&
+        !evict_idle(server, IDLE_EVICT_MS) &&
+        sl_http_totals_connections(server->totals) >= connections_max + REFUSED_CONNECTIONS_MAX) {
         sl_http_server_count_refusal(server, 503, "too many connections");
         evutil_closesocket(fd);
         return;
@@ -73,7 +89,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         sl_http_conn_close(conn);
     } else if (is_over_peer_max(conn, 0)) {
         sl_http_conn_refuse(conn, 429, "too many connections of one address");
-    } else if (server->connections > connections_max) {
+    } else if (sl_http_totals_connections(server->totals) > connections_max) {
         sl_http_conn_refuse(conn, 503, "too many connections");
     }
 }

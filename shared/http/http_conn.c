@@ -56,7 +56,7 @@ struct sl_http_conn *sl_http_conn_open(const struct sl_http_listener *listener, 
     conn->server = server;
     conn->bev = bev;
     conn->is_tls = listener->tls != NULL;
-    conn->counted = sl_http_peers_take(server->peers, peer);
+    conn->counted = sl_http_peers_take(server->totals->peers, peer);
     copy_peer(peer, conn->peer);
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -66,6 +66,7 @@ struct sl_http_conn *sl_http_conn_open(const struct sl_http_listener *listener, 
     conn->phase = conn->is_tls ? SL_HTTP_SHAKING : SL_HTTP_IDLE;
     TAILQ_INSERT_TAIL(&server->phases[conn->phase], conn, in_phase);
     server->connections++;
+    atomic_fetch_add_explicit(&server->totals->connections, 1, memory_order_relaxed);
     sl_http_server_move(conn, conn->phase);
     return conn;
 }

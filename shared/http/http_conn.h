@@ -14,6 +14,7 @@
 #define SHARED_HTTP_CONN_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "shared/buf.h"
@@ -85,15 +86,24 @@ struct sl_http_listener {
     struct sl_tls_server *tls; /* NULL: without TLS */
 };
 
+/* Counted by all servers that share it; each limit is compared with these. */
+struct sl_http_totals {
+    struct sl_http_peers *peers;
+    _Atomic size_t connections;
+    _Atomic size_t inflight;
+    _Atomic size_t bodies_bytes; /* of all requests that are not recycled */
+};
+
 struct sl_http_server {
     struct sl_http_server_opts opts;
     struct sl_http_listener listeners[SL_HTTP_LISTENERS_MAX]; /* none once draining */
     size_t listener_count;
-    struct sl_http_peers *peers;
-    struct sl_timer *deadline_timer; /* due at or before the earliest deadline */
-    int64_t deadline_timer_ms;       /* INT64_MAX: not armed */
-    struct sl_timer *accept_timer;   /* ends a pause of accepting */
-    struct sl_timer *ready_timer;    /* armed at 0: look at the ready list, and whether drained */
+    struct sl_http_totals *totals;
+    struct sl_http_totals *own_totals; /* NULL: they are several servers' */
+    struct sl_timer *deadline_timer;   /* due at or before the earliest deadline */
+    int64_t deadline_timer_ms;         /* INT64_MAX: not armed */
+    struct sl_timer *accept_timer;     /* ends a pause of accepting */
+    struct sl_timer *ready_timer;      /* armed at 0: look at the ready list, and whether drained */
     struct sl_http_conn_list phases[SL_HTTP_PHASES];
     struct sl_http_conn_list ready; /* have input that an answer given from outside made readable */
     struct sl_http_request_list unanswered;
@@ -101,7 +111,6 @@ struct sl_http_server {
     size_t spare_count;
     size_t connections;
     size_t inflight;
-    size_t bodies_bytes; /* of all requests that are not recycled */
     unsigned port;
     bool is_draining;
     void (*on_drained)(void *);

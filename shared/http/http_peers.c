@@ -1,6 +1,7 @@
 #include "shared/http/http_peers.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,14 @@
 struct sl_http_peer {
     uint64_t key; /* IPv4 address, or the first 64 bits of an IPv6 address */
     size_t connections;
+    struct sl_http_peers *peers;
     LIST_ENTRY(sl_http_peer) in_bucket;
 };
 LIST_HEAD(bucket, sl_http_peer);
 
 struct sl_http_peers {
-    uint64_t seed; /* nobody outside can aim at one bucket */
+    pthread_mutex_t lock; /* of the buckets and what is in them */
+    uint64_t seed;        /* nobody outside can aim at one bucket */
     struct bucket buckets[BUCKETS];
 };
 
@@ -26,6 +29,7 @@ struct range {
     unsigned bits;
 };
 
+static struct sl_http_peer *take(struct sl_http_peers *peers, uint64_t key);
 static bool is_public_v4(uint32_t address);
 static bool is_public_v6(const struct in6_addr *address);
 static uint64_t key_of(const struct sockaddr *address);
@@ -40,18 +44,23 @@ struct sl_http_peers *sl_http_peers_new(struct sl_err *err)
         sl_fail(err, SL_E_MEMORY, "no memory to count connections");
         return NULL;
     }
+    pthread_mutex_init(&peers->lock, NULL);
     return peers;
 }
 
 void sl_http_peers_free(struct sl_http_peers *peers)
 {
-    for (size_t i = 0; peers != NULL && i < BUCKETS; i++) {
+    if (peers == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
         struct sl_http_peer *peer = NULL;
         while ((peer = LIST_FIRST(&peers->buckets[i])) != NULL) {
             LIST_REMOVE(peer, in_bucket);
             free(peer);
         }
     }
+    pthread_mutex_destroy(&peers->lock);
     free(peers);
 }
 
@@ -60,7 +69,14 @@ struct sl_http_peer *sl_http_peers_take(struct sl_http_peers *peers, const struc
     if (!sl_http_peer_is_public(address)) {
         return NULL;
     }
-    uint64_t key = key_of(address);
+    pthread_mutex_lock(&peers->lock);
+    struct sl_http_peer *peer = take(peers, key_of(address));
+    pthread_mutex_unlock(&peers->lock);
+    return peer;
+}
+
+static struct sl_http_peer *take(struct sl_http_peers *peers, uint64_t key)
+{
     struct bucket *bucket = bucket_of(peers, key);
     struct sl_http_peer *peer = NULL;
     LIST_FOREACH(peer, bucket, in_bucket)
@@ -72,7 +88,7 @@ struct sl_http_peer *sl_http_peers_take(struct sl_http_peers *peers, const struc
     }
     peer = calloc(1, sizeof *peer);
     if (peer != NULL) {
-        *peer = (struct sl_http_peer){ .key = key, .connections = 1 };
+        *peer = (struct sl_http_peer){ .key = key, .connections = 1, .peers = peers };
         LIST_INSERT_HEAD(bucket, peer, in_bucket);
     }
     return peer;
@@ -80,15 +96,24 @@ struct sl_http_peer *sl_http_peers_take(struct sl_http_peers *peers, const struc
 
 size_t sl_http_peer_connections(const struct sl_http_peer *peer)
 {
-    return peer->connections;
+    pthread_mutex_lock(&peer->peers->lock);
+    size_t connections = peer->connections;
+    pthread_mutex_unlock(&peer->peers->lock);
+    return connections;
 }
 
 void sl_http_peer_give(struct sl_http_peer *peer)
 {
-    if (peer != NULL && --peer->connections == 0) {
+    if (peer == NULL) {
+        return;
+    }
+    pthread_mutex_t *lock = &peer->peers->lock;
+    pthread_mutex_lock(lock);
+    if (--peer->connections == 0) {
         LIST_REMOVE(peer, in_bucket);
         free(peer);
     }
+    pthread_mutex_unlock(lock);
 }
 
 bool sl_http_peer_is_public(const struct sockaddr *address)

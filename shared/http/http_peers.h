@@ -5,7 +5,7 @@
  * balancers that stand for many senders. An IPv6 address counts as its /64, which is what one customer of a network has.
  * Decides only: no socket, no clock.
  * Source: RFC 1918, RFC 6598, RFC 4193; RFC 6177 for the /64.
- * Threads: one owner.
+ * Threads: any; servers of several loops count together.
  */
 #ifndef SHARED_HTTP_PEERS_H
 #define SHARED_HTTP_PEERS_H

@@ -18,6 +18,7 @@ static bool read_body(struct sl_http_conn *conn);
 static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *request);
 static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *request);
 static bool has_room(const struct sl_http_server *server, size_t bytes);
+static void add_bytes(struct sl_http_totals *totals, size_t bytes);
 static bool hand_out(struct sl_http_conn *conn);
 static bool wait_in(struct sl_http_conn *conn, enum sl_http_phase phase);
 static bool refuse(struct sl_http_conn *conn, int status, const char *why);
@@ -157,7 +158,7 @@ static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *requ
         }
         evbuffer_remove(input, room, take);
         sl_buf_commit(&request->body, take);
-        conn->server->bodies_bytes += take;
+        add_bytes(conn->server->totals, take);
     }
     return take == left ? hand_out(conn) : wait_in(conn, SL_HTTP_BODYING);
 }
@@ -165,7 +166,13 @@ static bool read_counted(struct sl_http_conn *conn, struct sl_http_request *requ
 /* Many slow uploads must not add up to all of the memory. */
 static bool has_room(const struct sl_http_server *server, size_t bytes)
 {
-    return bytes <= server->opts.limits.bodies_bytes_max - server->bodies_bytes;
+    size_t used_bytes = atomic_load_explicit(&server->totals->bodies_bytes, memory_order_relaxed);
+    return used_bytes + bytes <= server->opts.limits.bodies_bytes_max;
+}
+
+static void add_bytes(struct sl_http_totals *totals, size_t bytes)
+{
+    atomic_fetch_add_explicit(&totals->bodies_bytes, bytes, memory_order_relaxed);
 }
 
 static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *request)
@@ -195,7 +202,7 @@ static bool read_chunked(struct sl_http_conn *conn, struct sl_http_request *requ
     if (!sl_buf_append_span(&request->body, body)) {
         return refuse(conn, 503, "no memory");
     }
-    conn->server->bodies_bytes += body.bytes;
+    add_bytes(conn->server->totals, body.bytes);
     evbuffer_drain(input, used);
     return verdict == SL_HTTP_DONE ? hand_out(conn) : true;
 }
@@ -204,7 +211,8 @@ static bool hand_out(struct sl_http_conn *conn)
 {
     struct sl_http_server *server = conn->server;
     struct sl_http_request *request = conn->request;
-    if (server->inflight >= server->opts.limits.inflight_max) {
+    if (atomic_load_explicit(&server->totals->inflight, memory_order_relaxed) >=
+        server->opts.limits.inflight_max) {
         static const char full[] = "{\"error\":\"Service Unavailable\"}";
         struct sl_http_reply reply = { .status = 503,
                                        .body = SL_SPAN_LITERAL(full),

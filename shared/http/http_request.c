@@ -40,6 +40,7 @@ void sl_http_reply(struct sl_http_request *request, const struct sl_http_reply *
     }
     TAILQ_REMOVE(&server->unanswered, request, in_list);
     server->inflight--;
+    atomic_fetch_sub_explicit(&server->totals->inflight, 1, memory_order_relaxed);
     if (server->opts.on_answered != NULL) {
         server->opts.on_answered(request, reply->status, server->opts.arg);
     }
@@ -69,7 +70,8 @@ struct sl_http_request *sl_http_request_take(struct sl_http_server *server)
 
 void sl_http_request_recycle(struct sl_http_server *server, struct sl_http_request *request)
 {
-    server->bodies_bytes -= request->body.used_bytes;
+    atomic_fetch_sub_explicit(&server->totals->bodies_bytes, request->body.used_bytes,
+                              memory_order_relaxed);
     if (server->spare_count >= SPARE_REQUESTS_MAX) {
         sl_http_request_free(request);
         return;
@@ -96,5 +98,6 @@ void sl_http_request_hand_out(struct sl_http_server *server, struct sl_http_requ
 {
     TAILQ_INSERT_TAIL(&server->unanswered, request, in_list);
     server->inflight++;
+    atomic_fetch_add_explicit(&server->totals->inflight, 1, memory_order_relaxed);
     server->opts.on_request(request, server->opts.arg);
 }

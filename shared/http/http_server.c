@@ -54,14 +54,39 @@ struct sl_http_server *sl_http_server_new(const struct sl_http_server_opts *opts
     TAILQ_INIT(&server->ready);
     TAILQ_INIT(&server->unanswered);
     TAILQ_INIT(&server->spare);
-    server->peers = sl_http_peers_new(err);
+    server->own_totals = opts->totals == NULL ? sl_http_totals_new(err) : NULL;
+    server->totals = opts->totals == NULL ? server->own_totals : opts->totals;
     const struct sl_http_listen first = { .address = opts->listen };
     server->opts.listen = NULL; /* was borrowed */
-    if (server->peers == NULL || !start_timers(server, err) ||
+    if (server->totals == NULL || !start_timers(server, err) ||
         (first.address != NULL && !sl_http_server_listen(server, &first, err))) {
         return NULL;
     }
     return SL_TAKE(server);
+}
+
+struct sl_http_totals *sl_http_totals_new(struct sl_err *err)
+{
+    SL_AUTO(sl_http_totals_free) struct sl_http_totals *totals = calloc(1, sizeof *totals);
+    if (totals == NULL) {
+        sl_fail(err, SL_E_MEMORY, "no memory to count connections");
+        return NULL;
+    }
+    totals->peers = sl_http_peers_new(err);
+    return totals->peers == NULL ? NULL : SL_TAKE(totals);
+}
+
+void sl_http_totals_free(struct sl_http_totals *totals)
+{
+    if (totals != NULL) {
+        sl_http_peers_free(totals->peers);
+        free(totals);
+    }
+}
+
+size_t sl_http_totals_connections(const struct sl_http_totals *totals)
+{
+    return atomic_load_explicit(&totals->connections, memory_order_relaxed);
 }
 
 static bool has_limits(const struct sl_http_limits *limits)
@@ -108,7 +133,7 @@ void sl_http_server_free(struct sl_http_server *server)
     sl_timer_free(server->deadline_timer);
     sl_timer_free(server->accept_timer);
     sl_timer_free(server->ready_timer);
-    sl_http_peers_free(server->peers);
+    sl_http_totals_free(server->own_totals);
     free(server);
 }
 
@@ -258,6 +283,7 @@ void sl_http_server_forget(struct sl_http_conn *conn)
         TAILQ_REMOVE(&server->ready, conn, in_ready);
     }
     server->connections--;
+    atomic_fetch_sub_explicit(&server->totals->connections, 1, memory_order_relaxed);
     sl_http_server_look_whether_drained(server);
 }
 

@@ -19,6 +19,7 @@
 #include "shared/loop.h"
 
 struct sl_http_server;
+struct sl_http_totals;
 struct sl_tls_server;
 struct sl_http_request; /* lives from the handler call until sl_http_reply */
 
@@ -41,6 +42,13 @@ struct sl_http_limits {
  */
 extern const struct sl_http_limits sl_http_limits_default;
 
+/* What several servers, each in a loop of its own, count together: their limits then hold for all of them. */
+struct sl_http_totals *sl_http_totals_new(struct sl_err *err) SL_MUST;
+/* After the servers. Accepts NULL. */
+void sl_http_totals_free(struct sl_http_totals *totals);
+/* Open connections of all of them. */
+size_t sl_http_totals_connections(const struct sl_http_totals *totals);
+
 /* Where connections come in. */
 struct sl_http_listen {
     const char *address; /* as listen.h takes it; borrowed for the call */
@@ -54,6 +62,7 @@ struct sl_http_server_opts {
     struct sl_loop *loop;
     const char *listen; /* first address, as listen.h takes it; borrowed for the call; NULL: none */
     struct sl_http_limits limits;
+    struct sl_http_totals *totals; /* borrowed; NULL: this server counts for itself */
     /* Must lead to exactly one sl_http_reply, now or later. */
     void (*on_request)(struct sl_http_request *request, void *arg);
     /* Requests answered without the handler (bad framing, limits): for metrics; why is a constant phrase. May be NULL. */
@@ -80,6 +89,12 @@ void sl_http_server_free(struct sl_http_server *server);
  */
 void sl_http_server_drain(struct sl_http_server *server, void (*on_drained)(void *), void *arg);
 
+/*
+ * Listens where another server does, which may belong to another loop: on a socket of its own where that one's TCP address is shared (SO_REUSEPORT), else
+ * on the same one. Each of its listeners, with its TLS.
+ */
+bool sl_http_server_join(struct sl_http_server *server, const struct sl_http_server *other,
+                         struct sl_err *err) SL_MUST;
 /* The port in use (for listen addresses with port 0). */
 unsigned sl_http_server_port(const struct sl_http_server *server);
 size_t sl_http_server_connections(const struct sl_http_server *server);
@@ -108,5 +123,6 @@ struct sl_http_reply {
 void sl_http_reply(struct sl_http_request *request, const struct sl_http_reply *reply);
 
 SL_DEFINE_AUTO(struct sl_http_server *, sl_http_server_free)
+SL_DEFINE_AUTO(struct sl_http_totals *, sl_http_totals_free)
 
 #endif

@@ -16,6 +16,7 @@
 
 static const uint8_t magic[8] = { 's', 'l', 'u', 'i', 'c', 'e', 'P', '\n' };
 
+static bool encode(const struct sl_journal_store *store, struct sl_buf *out);
 static bool is_proven(const struct sl_buf *bytes);
 static bool read_file(const struct sl_journal_io *io, int fd, struct sl_buf *out,
                       struct sl_err *err);
@@ -147,7 +148,8 @@ const uint8_t *sl_journal_progress_bits(const struct sl_journal_progress *progre
     return NULL;
 }
 
-bool sl_journal_progress_encode(const struct sl_journal_store *store, struct sl_buf *out)
+/* Appends the file's bytes. Under the store's lock. False without room. */
+static bool encode(const struct sl_journal_store *store, struct sl_buf *out)
 {
     uint32_t entries = 0;
     for (const struct sl_journal_segment *s = store->oldest; s != NULL; s = s->newer) {
@@ -182,7 +184,7 @@ int sl_journal_progress_save(struct sl_journal_store *store, struct sl_buf *scra
     sl_buf_reset(scratch);
     pthread_mutex_lock(&store->lock);
     bool is_dirty = store->progress_dirty;
-    bool encoded = !is_dirty || sl_journal_progress_encode(store, scratch);
+    bool encoded = !is_dirty || encode(store, scratch);
     store->progress_dirty = false;
     pthread_mutex_unlock(&store->lock);
     int failed = 0;

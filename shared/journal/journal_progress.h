@@ -28,8 +28,6 @@ const uint8_t *sl_journal_progress_bits(const struct sl_journal_progress *progre
                                         const uint8_t salt[SL_JOURNAL_SALT_BYTES],
                                         size_t *out_bytes);
 
-/* Appends the file's bytes. Under the store's lock. False without room. */
-bool sl_journal_progress_encode(const struct sl_journal_store *store, struct sl_buf *out);
 /* Writes it if something changed. 0 or errno. Takes the lock. */
 int sl_journal_progress_save(struct sl_journal_store *store, struct sl_buf *scratch);
 

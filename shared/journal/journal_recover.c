@@ -39,7 +39,6 @@ static void count_event(struct recovery *recovery, struct sl_journal_segment *se
 static void finish_segment(struct recovery *recovery, size_t i, const struct sl_journal_walk *walk,
                            struct sl_journal_segment *segment, const struct sl_journal_item *end);
 static bool must_be_sealed(const struct recovery *recovery, size_t i);
-static void drop_newest(struct recovery *recovery, struct sl_journal_segment *segment);
 static void quarantine(struct recovery *recovery, const char *name, uint64_t bytes);
 static void tell_missing(struct recovery *recovery, const char *name, uint64_t from,
                          uint64_t behind);
@@ -141,7 +140,7 @@ static bool recover_segment(struct recovery *recovery, size_t i, struct sl_err *
         return false;
     }
     if (!recovery->known[i].is_proven && segment->records == 0) {
-        drop_newest(recovery, segment);
+        sl_journal_store_unlink(recovery->store, segment);
         quarantine(recovery, name, walk.file_bytes);
         return true;
     }
@@ -160,7 +159,7 @@ static bool recover_segment(struct recovery *recovery, size_t i, struct sl_err *
     if (segment->records == 0) {
         bool is_damaged = walk.scan.hole_bytes > 0 || end.claimed_records > 0 ||
                           (end.bytes > 0 && must_be_sealed(recovery, i));
-        drop_newest(recovery, segment);
+        sl_journal_store_unlink(recovery->store, segment);
         if (is_damaged) {
             quarantine(recovery, name, walk.file_bytes);
         } else {
@@ -281,22 +280,6 @@ static bool must_be_sealed(const struct recovery *recovery, size_t i)
 {
     bool is_last = i + 1 == recovery->count;
     return sl_journal_must_be_sealed(is_last, is_last ? 0 : recovery->known[i + 1].flags);
-}
-
-static void drop_newest(struct recovery *recovery, struct sl_journal_segment *segment)
-{
-    struct sl_journal_store *store = recovery->store;
-    struct sl_journal_segment **link = &store->oldest;
-    store->newest = NULL;
-    while (*link != segment) {
-        store->newest = *link;
-        link = &(*link)->newer;
-    }
-    *link = NULL;
-    store->segment_count--;
-    atomic_fetch_sub(&store->bytes, segment->bytes);
-    free(segment->resolved_bits);
-    free(segment);
 }
 
 static void quarantine(struct recovery *recovery, const char *name, uint64_t bytes)

@@ -218,6 +218,13 @@ void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_
     sl_journal_name(segment->first_seq, name);
     pthread_mutex_lock(&store->lock);
     SL_ASSERT(segment->records == 0);
+    sl_journal_store_unlink(store, segment);
+    pthread_mutex_unlock(&store->lock);
+    (void)store->io->unlinkat(store->folder.dir_fd, name, 0);
+}
+
+void sl_journal_store_unlink(struct sl_journal_store *store, struct sl_journal_segment *segment)
+{
     SL_ASSERT(segment == store->newest);
     struct sl_journal_segment **link = &store->oldest;
     store->newest = NULL;
@@ -228,10 +235,8 @@ void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_
     *link = NULL;
     store->segment_count--;
     atomic_fetch_sub(&store->bytes, segment->bytes);
-    pthread_mutex_unlock(&store->lock);
     free(segment->resolved_bits);
     free(segment);
-    (void)store->io->unlinkat(store->folder.dir_fd, name, 0);
 }
 
 struct sl_journal_segment *sl_journal_store_add(struct sl_journal_store *store, uint64_t first_seq,

@@ -117,6 +117,8 @@ int sl_journal_store_begin(struct sl_journal_store *store, int *out_fd,
                            struct sl_journal_segment **out_segment);
 /* Writer: takes its open segment, in which nothing became durable, out of the list, and removes its file. */
 void sl_journal_store_discard(struct sl_journal_store *store, struct sl_journal_segment *segment);
+/* Takes the newest segment out of the list and frees it; its file stays (under lock or before there are threads). */
+void sl_journal_store_unlink(struct sl_journal_store *store, struct sl_journal_segment *segment);
 
 /* Adds a segment that is newer than all in the list (under lock or before there are threads). NULL without memory. */
 struct sl_journal_segment *sl_journal_store_add(struct sl_journal_store *store, uint64_t first_seq,

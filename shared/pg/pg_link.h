@@ -119,8 +119,6 @@ bool sl_pg_has_password(const char *conninfo);
 /* Results are in text format. */
 size_t sl_pg_rows(const struct sl_pg_result *result);
 size_t sl_pg_columns(const struct sl_pg_result *result);
-/* Never NULL. */
-const char *sl_pg_column_name(const struct sl_pg_result *result, size_t column);
 /* Absent for NULL. */
 struct sl_span sl_pg_value(const struct sl_pg_result *result, size_t row, size_t column);
 /* Rows changed, for commands that change rows. */

@@ -2,12 +2,16 @@
 
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/pg/pg_text.h"
 #include "shared/units.h"
 
 /* Sessions lost in a row over prepared statements before it is a matter for people. */
 #define STALE_SESSIONS_MAX 3u
+#define DUPLICATE_STATEMENT                                                                        \
+    "42P05" /* on a session that has just begun: somebody else's is behind it */
+#define POOLED "; prepared statements do not last: is a transaction pooler in between?"
 
 static const char *field(const PGresult *result, int code);
 
@@ -47,9 +51,9 @@ void sl_pg_describe(const struct sl_pg_link *link, const struct sl_pg_script *sc
     } else if (sl_pg_is_stale(failure)) {
         bool is_halt = link->stale_sessions >= STALE_SESSIONS_MAX;
         sl_fail(&out->err, is_halt ? SL_E_PG_HALT : SL_E_PG_SYSTEMIC, "%s%s (SQLSTATE %s)%s", step,
-                message, out->sqlstate,
-                is_halt ? "; prepared statements do not last: is a transaction pooler in between?"
-                        : "; preparing anew");
+                message, out->sqlstate, is_halt ? POOLED : "; preparing anew");
+    } else if (strcmp(out->sqlstate, DUPLICATE_STATEMENT) == 0) {
+        sl_fail(&out->err, code, "%s%s (SQLSTATE %s)" POOLED, step, message, out->sqlstate);
     } else {
         const char *meaning = sl_sqlstate_meaning(out->sqlstate);
         sl_fail(&out->err, code, "%s%s (SQLSTATE %s)%s", step, message, out->sqlstate,
@@ -127,12 +131,6 @@ size_t sl_pg_rows(const struct sl_pg_result *result)
 size_t sl_pg_columns(const struct sl_pg_result *result)
 {
     return (size_t)PQnfields((const PGresult *)result);
-}
-
-const char *sl_pg_column_name(const struct sl_pg_result *result, size_t column)
-{
-    const char *name = PQfname((const PGresult *)result, (int)column);
-    return name == NULL ? "" : name;
 }
 
 struct sl_span sl_pg_value(const struct sl_pg_result *result, size_t row, size_t column)

@@ -1,9 +1,10 @@
 /*
  * sqlstate - what a Postgres error means for the work that met it.
  *
- * Decides only. Five verdicts, as error codes of ours:
+ * Decides only. Six verdicts, as error codes of ours:
  *   SL_E_PG_CONTENTION  others were in the way: run the same batch again
  *   SL_E_PG_SYSTEMIC    the database is away or unwell: nobody's event is at fault
+ *   SL_E_PG_UNREADY     the schema, or the credentials, are not there yet: wait, but not for ever
  *   SL_E_PG_ITEM        one event of the batch, which may pass later
  *   SL_E_PG_PERMANENT   one event of the batch, which never passes
  *   SL_E_PG_HALT        our schema, configuration or program: a person must act

@@ -4,6 +4,7 @@
  */
 #include "shared/sentry/sentry.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ struct sl_sentry {
     char auth[256];
     char host[64];
     char release[64];
+    pthread_mutex_t lock; /* of the tally; what was taken out of it belongs to the loop */
     struct sl_sentry_tally tally;
     struct sl_http_client *client;
     struct sl_timer *timer;
@@ -47,6 +49,9 @@ struct sl_sentry {
 
 static void arm(struct sl_sentry *sentry);
 static void on_period(void *arg);
+static void cut(struct sl_sentry *sentry, int64_t at_s);
+static struct sl_sentry_slot *take(struct sl_sentry *sentry);
+static void settle(struct sl_sentry *sentry, struct sl_sentry_slot *slot, enum sl_sentry_fate fate);
 static void pump(struct sl_sentry *sentry);
 static bool can_send(const struct sl_sentry *sentry);
 static bool send_report(struct sl_sentry *sentry, struct sending *sending, struct sl_err *err);
@@ -62,6 +67,7 @@ struct sl_sentry *sl_sentry_new(const struct sl_sentry_opts *opts, struct sl_err
         return NULL;
     }
     sentry->opts = *opts;
+    pthread_mutex_init(&sentry->lock, NULL);
     sentry->opts.period_ms = opts->period_ms == 0 ? PERIOD_MS : opts->period_ms;
     sl_sentry_set_dsn(sentry, opts->dsn);
     snprintf(sentry->release, sizeof sentry->release, "sluice@%s", opts->version);
@@ -103,9 +109,31 @@ static void on_period(void *arg)
     struct sl_sentry *sentry = arg;
     int64_t now_ms = sl_clock_wall_us() / 1000;
     arm(sentry);
-    sl_sentry_tally_cut(&sentry->tally, (now_ms - sentry->opts.period_ms) / 1000);
+    cut(sentry, (now_ms - sentry->opts.period_ms) / 1000);
     sentry->is_halted = false;
     pump(sentry);
+}
+
+static void cut(struct sl_sentry *sentry, int64_t at_s)
+{
+    pthread_mutex_lock(&sentry->lock);
+    sl_sentry_tally_cut(&sentry->tally, at_s);
+    pthread_mutex_unlock(&sentry->lock);
+}
+
+static struct sl_sentry_slot *take(struct sl_sentry *sentry)
+{
+    pthread_mutex_lock(&sentry->lock);
+    struct sl_sentry_slot *slot = sl_sentry_tally_take(&sentry->tally);
+    pthread_mutex_unlock(&sentry->lock);
+    return slot;
+}
+
+static void settle(struct sl_sentry *sentry, struct sl_sentry_slot *slot, enum sl_sentry_fate fate)
+{
+    pthread_mutex_lock(&sentry->lock);
+    sl_sentry_tally_settle(&sentry->tally, slot, fate);
+    pthread_mutex_unlock(&sentry->lock);
 }
 
 static void pump(struct sl_sentry *sentry)
@@ -116,12 +144,12 @@ static void pump(struct sl_sentry *sentry)
         if (sending->slot != NULL) {
             continue;
         }
-        sending->slot = sl_sentry_tally_take(&sentry->tally);
+        sending->slot = take(sentry);
         if (sending->slot == NULL) {
             return;
         }
         if (!send_report(sentry, sending, &err)) {
-            sl_sentry_tally_settle(&sentry->tally, sending->slot, SL_SENTRY_UNKNOWN);
+            settle(sentry, sending->slot, SL_SENTRY_UNKNOWN);
             sending->slot = NULL;
             trouble(sentry, &err);
         }
@@ -175,10 +203,10 @@ static void on_answer(const struct sl_http_answer *answer, void *arg)
     struct sl_sentry *sentry = sending->sentry;
     struct sl_sentry_slot *slot = sending->slot;
     sending->slot = NULL;
-    sl_sentry_tally_settle(&sentry->tally, slot, sl_sentry_fate_of(answer->status));
+    settle(sentry, slot, sl_sentry_fate_of(answer->status));
     told(sentry, answer);
     if (sentry->is_flushing && !sentry->is_halted) {
-        sl_sentry_tally_cut(&sentry->tally, sl_clock_wall_us() / 1000000);
+        cut(sentry, sl_clock_wall_us() / 1000000);
     }
     pump(sentry);
 }
@@ -237,13 +265,22 @@ void sl_sentry_count(struct sl_sentry *sentry, struct sl_span source, struct sl_
                      const char *reason)
 {
     if (sentry != NULL) {
+        pthread_mutex_lock(&sentry->lock);
         sl_sentry_tally_add(&sentry->tally, source, type, sl_span_of(reason));
+        pthread_mutex_unlock(&sentry->lock);
     }
 }
 
 uint64_t sl_sentry_pending(const struct sl_sentry *sentry)
 {
-    return sentry == NULL ? 0 : sl_sentry_tally_pending(&sentry->tally);
+    struct sl_sentry *counted = (struct sl_sentry *)(uintptr_t)sentry;
+    if (sentry == NULL) {
+        return 0;
+    }
+    pthread_mutex_lock(&counted->lock);
+    uint64_t pending = sl_sentry_tally_pending(&counted->tally);
+    pthread_mutex_unlock(&counted->lock);
+    return pending;
 }
 
 void sl_sentry_flush(struct sl_sentry *sentry)
@@ -254,7 +291,7 @@ void sl_sentry_flush(struct sl_sentry *sentry)
     sl_timer_disarm(sentry->timer);
     sentry->is_flushing = true;
     sentry->is_halted = false;
-    sl_sentry_tally_cut(&sentry->tally, sl_clock_wall_us() / 1000000);
+    cut(sentry, sl_clock_wall_us() / 1000000);
     pump(sentry);
 }
 

@@ -1,13 +1,9 @@
 #include "shared/signature/sources.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 
-#include "shared/file.h"
-
-#define FILE_BYTES_MAX (64u * 1024u)
-#define SECRET_SUFFIX  "_WEBHOOK_SECRET"
+#define SECRET_SUFFIX "_WEBHOOK_SECRET"
 
 /* What the bodies of known senders say about themselves. */
 static const struct {
@@ -126,22 +122,6 @@ unsigned sl_fact_rules_depth(const struct sl_fact_rules *facts)
         }
     }
     return deepest;
-}
-
-void sl_sources_load(const char *path, struct sl_sources *out, struct sl_buf *mistakes)
-{
-    sl_sources_default(out);
-    if (path == NULL) {
-        return;
-    }
-    SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
-    sl_buf_init(&text, FILE_BYTES_MAX);
-    if (!sl_file_read(path, &text)) {
-        sl_buf_printf(mistakes, "SLUICE_SOURCES: cannot read %s: %s\n", path,
-                      sl_buf_ok(&text) ? strerror(errno) : "larger than 64 KiB");
-        return;
-    }
-    sl_sources_parse(sl_buf_span(&text), path, out, mistakes);
 }
 
 const struct sl_source *sl_sources_find(const struct sl_sources *sources, struct sl_span name)

@@ -1,12 +1,10 @@
 /*
- * sources - the file that says who may post webhooks, and how each of them signs.
+ * sources - who may post webhooks, and how each of them signs.
  *
- * Decides only (sl_sources_parse); sl_sources_load reads the file. One section per source: its scheme, the variable that holds its secrets, where in the
- * body id, type, account, object and time are, and how many events a second it may send. [stripe] is always there; a file may say more about it.
- * Mistakes name file, line and the nearest known key.
+ * Decides only. Of each source: its scheme, the variable that holds its secrets, where in the body id, type, account, object and time are, and how many events a
+ * second it may send. [stripe] is always there; a file (sources_read) may say more about it, and name others.
  * Law: what an event is comes from what is signed. Paths point into the body; a header field counts only when the scheme signs it. A header that
  * claims a type is compared with the body's, never believed.
- * Refuses: secrets in the file (they are in variables of their own, or in the files those name).
  * Threads: read once at start.
  */
 #ifndef SHARED_SOURCES_H
@@ -60,11 +58,6 @@ struct sl_sources {
 
 /* Only [stripe], as it is without a file. */
 void sl_sources_default(struct sl_sources *out);
-/* out is filled as far as it is right; mistakes say the rest. */
-void sl_sources_parse(struct sl_span text, const char *file, struct sl_sources *out,
-                      struct sl_buf *mistakes);
-/* path NULL: the default. */
-void sl_sources_load(const char *path, struct sl_sources *out, struct sl_buf *mistakes);
 /* A section that says nothing yet: its name is its scheme, when there is one of that name; else scheme.name is NULL. */
 void sl_source_init(struct sl_source *source, struct sl_span name, size_t line);
 /* Where the bodies of the source's scheme have their facts. */

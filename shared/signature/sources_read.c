@@ -1,15 +1,15 @@
-/*
- * The reading half of sources.h: sections and their keys.
- */
-#include "shared/signature/sources.h"
+#include "shared/signature/sources_read.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "shared/config/ini.h"
+#include "shared/file.h"
 #include "shared/nearest.h"
 #include "shared/units.h"
 
+#define FILE_BYTES_MAX   (64u * 1024u)
 #define RATE_MAX         1000000
 #define DIGITS_MAX       9u
 #define TOLERANCE_MS_MIN 1000
@@ -400,4 +400,20 @@ static bool is_path_list(struct sl_span value)
         was_word = !is_separator;
     }
     return was_word;
+}
+
+void sl_sources_load(const char *path, struct sl_sources *out, struct sl_buf *mistakes)
+{
+    sl_sources_default(out);
+    if (path == NULL) {
+        return;
+    }
+    SL_DONE(sl_buf_done) struct sl_buf text = { 0 };
+    sl_buf_init(&text, FILE_BYTES_MAX);
+    if (!sl_file_read(path, &text)) {
+        sl_buf_printf(mistakes, "SLUICE_SOURCES: cannot read %s: %s\n", path,
+                      sl_buf_ok(&text) ? strerror(errno) : "larger than 64 KiB");
+        return;
+    }
+    sl_sources_parse(sl_buf_span(&text), path, out, mistakes);
 }

@@ -20,7 +20,7 @@ static void put_body(const struct sl_envelope *event, const struct sl_json *obje
 bool sl_stripe_observed(const struct sl_stripe_observation *seen, struct sl_arena *arena,
                         struct sl_buf *body, struct sl_envelope *out, struct sl_err *err)
 {
-    static const char *const kinds[] = { "customer", "subscription", "invoice" };
+    static const char *const kinds[] = { "customer", "subscription", "invoice", "invoice_payment" };
     struct sl_span kind = sl_json_text(sl_json_get(seen->object, "object"), arena, true, NULL);
     struct sl_span id = sl_json_text(sl_json_get(seen->object, "id"), arena, true, NULL);
     bool is_known = false;
@@ -28,8 +28,7 @@ bool sl_stripe_observed(const struct sl_stripe_observation *seen, struct sl_aren
         is_known = is_known || sl_span_is(kind, kinds[i]);
     }
     if (!is_known || id.bytes == 0 || id.bytes > SL_EVENT_ID_BYTES_MAX) {
-        return sl_fail(err, SL_E_JSON_MALFORMED,
-                       "Stripe's answer is no customer, subscription or invoice");
+        return sl_fail(err, SL_E_JSON_MALFORMED, "Stripe's answer is nothing that billing keeps");
     }
     char *event_id = sl_arena_alloc(arena, ID_BYTES);
     char *type = sl_arena_alloc(arena, TYPE_BYTES);

@@ -17,7 +17,7 @@
 
 struct sl_stripe_observation {
     const struct sl_json *
-        object; /* a customer, subscription or invoice; {"id","object","deleted"} of one that is gone */
+        object; /* a customer, subscription, invoice or invoice payment; {"id","object","deleted"} of one that is gone */
     const char *account; /* "": the own one */
     bool livemode;       /* of the key, for an object that does not say */
     int64_t date_s;      /* of the answer; 0: it did not say */

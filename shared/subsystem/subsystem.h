@@ -82,6 +82,7 @@ struct sl_subsystem_rule {
 struct sl_subsystem {
     char name[SL_SUBSYSTEM_NAME_BYTES]; /* [a-z][a-z0-9-]*; the queue is "sluice." + name */
     char queue[SL_SUBSYSTEM_NAME_BYTES + 8];
+    char replay_queue[SL_SUBSYSTEM_NAME_BYTES + 16]; /* queue + ".replay" */
     uint64_t said; /* bit per enum sl_subsystem_says: the section says it, it is not the default */
     bool enabled;
     const char *enabled_by; /* the environment variable that decides it; NULL: none */
@@ -100,6 +101,7 @@ struct sl_subsystem {
 
     uint16_t batch;
     uint16_t prefetch;
+    uint16_t replay_prefetch;
     uint16_t workers;
     uint16_t attempts;
     int64_t backoff_ms;
@@ -130,7 +132,6 @@ struct sl_subsystem {
 const char *sl_subsystem_severity_name(enum sl_severity severity);
 
 const char *sl_handler_name(enum sl_handler handler);
-const char *sl_severity_name(enum sl_severity severity);
 const char *sl_rule_verdict_name(enum sl_rule_verdict verdict);
 
 static inline bool sl_subsystem_says(const struct sl_subsystem *subsystem,
@@ -139,6 +140,9 @@ static inline bool sl_subsystem_says(const struct sl_subsystem *subsystem,
     return (subsystem->said >> key & 1u) != 0;
 }
 
+/* True when one of its bindings takes the key under which events of this source and type are published. */
+bool sl_subsystem_takes(const struct sl_subsystem *subsystem, struct sl_span source,
+                        struct sl_span type);
 /* What is wrong with a URL that is to be called; NULL when nothing is. */
 const char *sl_subsystem_url_fault(struct sl_span url);
 /* Wait before the first try of an event of this type. */

@@ -1,11 +1,15 @@
 /* The values that are lists: bindings, delays and errors.CODE. */
+#include <stdio.h>
 #include <string.h>
 
+#include "shared/event/routing_key.h"
 #include "shared/nearest.h"
 #include "shared/subsystem/subsystem_values.h"
+#include "shared/subsystem/topic.h"
 #include "shared/units.h"
 
 #define CODE_BYTES_MAX     64u
+#define KEY_BYTES          256u /* a routing key has at most 255: AMQP 0-9-1, 4.2.5.3 */
 #define SQLSTATE_BYTES     5u
 #define SEPARATORS         " \t,"
 #define EVENT_TYPE_EXAMPLE "networkTypeChange:30m"
@@ -246,6 +250,21 @@ bool sl_value_read_rule(const struct sl_value_place *place, struct sl_span code,
     }
     subsystem->rules[subsystem->rule_count++] = rule;
     return true;
+}
+
+bool sl_subsystem_takes(const struct sl_subsystem *subsystem, struct sl_span source,
+                        struct sl_span type)
+{
+    char key[KEY_BYTES];
+    struct sl_span word = sl_routing_key_type(type);
+    snprintf(key, sizeof key, "%.*s.%.*s", (int)source.bytes,
+             source.data == NULL ? "" : source.data, (int)word.bytes, word.data);
+    for (size_t i = 0; i < subsystem->binding_count; i++) {
+        if (sl_topic_takes(sl_span_of(subsystem->bindings[i]), sl_span_of(key))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct sl_subsystem_rule *sl_subsystem_rule_find(const struct sl_subsystem *subsystem,

@@ -103,11 +103,6 @@ const char *sl_handler_name(enum sl_handler handler)
     return kinds[SL_VALUE_HANDLER].words[handler];
 }
 
-const char *sl_severity_name(enum sl_severity severity)
-{
-    return kinds[SL_VALUE_SEVERITY].words[severity];
-}
-
 /* One value -------------------------------------------------------------------------------------- */
 
 static bool read_bool(const struct sl_value_place *place, const struct sl_value_key *key,

@@ -66,6 +66,8 @@ static void on_section(void *arg, struct sl_span name, size_t line)
     struct sl_subsystem *item = &reading->out->items[reading->out->count++];
     memcpy(item->name, name.data, name.bytes);
     snprintf(item->queue, sizeof item->queue, "sluice.%.*s", SL_SPAN_ARGS(name));
+    snprintf(item->replay_queue, sizeof item->replay_queue, "sluice.%.*s." SL_DELAY_REPLAY,
+             SL_SPAN_ARGS(name));
     reading->section = (struct sl_section){
         .place = { .file = reading->file,
                    .line = line,

@@ -80,7 +80,7 @@ test('an event that the target refuses is a dead letter of its own, and is repla
   });
   assert.deepEqual(row, ['billing-callback', 'http.422']);
   answer = () => 200;
-  await stack.sluice('dead', 'replay', '--subsystem', 'billing-callback', '--yes');
+  await stack.sluice('dead', 'replay', '--subsystem', 'billing-callback', '--yes', '--reason', 'a test');
   await until('it is told', () => isDone('evt_bad'), 60000);
 });
 

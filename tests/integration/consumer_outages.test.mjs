@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test, afterEach } from 'node:test';
 import { FaultProxy } from '../outage/lib/faultproxy.mjs';
 import { stories, wrongRows } from './lib/events.mjs';
+import { Producer } from './lib/producer.mjs';
 import { Sender } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
 import { servers } from './lib/servers.mjs';
@@ -15,9 +16,12 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let stack;
 let sender;
 let proxy;
+let producer;
 
 afterEach(async () => {
   sender?.close();
+  await producer?.close();
+  producer = undefined;
   await stack?.stop({ keepVhost: true });
   await proxy?.stop();
   stack = undefined;
@@ -26,6 +30,9 @@ afterEach(async () => {
 
 const count = (what) => stack.value(`SELECT count(*) FROM ${what}`).then(Number);
 const lines = (event) => stack.logOf(stack.consumer).split('\n').filter((line) => line.includes(`"event":"${event}"`));
+
+const customer = (id, name = 'Somebody') => ({ id: `evt_${id}`, source: 'stripe', type: 'customer.created',
+  body: { id: `evt_${id}`, type: 'customer.created', created: 1700000000, livemode: false, data: { object: { id: `cus_${id}`, object: 'customer', created: 1700000000, name } } } });
 
 // Shuffled stories, every tenth event sent twice, while `fault` happens; then the ledger.
 async function applyThrough(name, { fault, seed = 5 }) {
@@ -37,15 +44,20 @@ async function applyThrough(name, { fault, seed = 5 }) {
   const { accepted } = await sending;
   assert.equal(accepted.size, events.length);
   await until('every event is in the inbox', async () => (await count('sluice_inbox')) === events.length, isLong ? 600000 : 180000);
-  await until('nothing waits in the broker', async () => (await stack.api('GET', `/api/queues/${stack.name}`)).every((queue) => (queue.messages ?? 0) === 0), 60000);
-  assert.equal(await count('(SELECT FROM sluice_inbox GROUP BY event_id HAVING count(*) > 1) AS doubled'), 0);
+  await until('nothing waits in the broker', () => stack.isBrokerEmpty(), 60000);
+  const times = new Map((await stack.query('SELECT event_id, count(*) FROM sluice_inbox GROUP BY 1')).map(([id, rows]) => [id, Number(rows)]));
+  const numbers = { lost: events.filter(({ id }) => !times.has(id)).length, duplicated: [...times.values()].filter((rows) => rows > 1).length,
+    unexpected: [...times.keys()].filter((id) => !accepted.has(id)).length };
+  console.log(`${name}: attempted ${events.length}, sent twice ${twice.length}, answered 2xx ${accepted.size}, applied ${times.size}, lost ${numbers.lost}, duplicated ${numbers.duplicated}, `
+    + `unexpected ${numbers.unexpected}, parked ${await count('sluice_dead_letter')}, attempts spent ${await count('sluice_attempt')}, broker empty`);
+  assert.deepEqual(numbers, { lost: 0, duplicated: 0, unexpected: 0 });
   assert.deepEqual(await wrongRows(stack, expected), []);
-  console.log(`${name}: accepted ${accepted.size}, applied ${await count('sluice_inbox')}, applied twice 0, given up ${await count('sluice_dead_letter')}, tries spent ${await count('sluice_attempt')}`);
 }
 
 // C1, C2: it dies between commit and acknowledgement, between the copy for a later try and the acknowledgement of the original, anywhere.
 test('kill -9 of the consumer again and again while events wait for their parents: each is applied once, in any order, with duplicates', async () => {
-  stack = await Stack.start('kill_retry', { consumer: { QUEUE_BACKOFF_DELAY: '1000', QUEUE_DEFAULT_ATTEMPTS: '20' } });
+  // So many events come before their parents that the breaker of their type opens; it tries again each second, not each minute.
+  stack = await Stack.start('kill_retry', { subsystems: '[billing]\nhandler = billing\nbindings = stripe.#\nattempts = 20\nbackoff = 1s\nbreaker_probe = 1s\n' });
   await stack.query(`ALTER TABLE billing_subscription ADD CONSTRAINT subscription_has_customer
     FOREIGN KEY (account, livemode, customer) REFERENCES billing_customer (account, livemode, id)`);
   await applyThrough('kill_retry', { fault: async () => {
@@ -60,18 +72,31 @@ test('kill -9 of the consumer again and again while events wait for their parent
   assert.equal(await count('sluice_dead_letter'), 0);
 });
 
-// Each SIGTERM gives back what is in hand, and RabbitMQ before 4.3 counts that as a delivery: never towards the limit of one message alone.
-test('deployed again and again under load, nobody is parked and no attempt is spent', async () => {
-  stack = await Stack.start('deploys');
+// RabbitMQ before 4.3 counts each return of a delivery towards the limit of its message. So SIGTERM finishes what is in hand and returns none, and leaves its queue in such a way that
+// the broker returns none either (tests/support/leaving.mjs shows what it does otherwise).
+test('deployed again and again under load, nothing is delivered a second time, nobody is parked and no attempt is spent', async () => {
+  // Many transactions, so that each deploy meets one, and something is left for the next.
+  stack = await Stack.start('deploys', { subsystems: '[billing]\nhandler = billing\nbindings = stripe.#\nbatch = 20\nprefetch = 200\n' });
+  const held = [];
+  let redelivered = 0;
   await applyThrough('deploys', { fault: async () => {
     for (let deploy = 0; deploy < (isLong ? 30 : 5); deploy += 1) {
       const before = await count('sluice_inbox');
       await until('it applies events', async () => (await count('sluice_inbox')) > before || before === STORIES * 5);
       const end = await stack.terminate(stack.consumer);
       assert.deepEqual(end, { code: 0, signal: null }, stack.logOf(stack.consumer).slice(-2000));
+      const begun = stack.linesOf(stack.consumer, 'drain.begin').at(-1);
+      const ended = stack.linesOf(stack.consumer, 'process.stopped').at(-1);
+      held.push(begun.held);
+      assert.equal(ended.returned + ended.given_back, 0, JSON.stringify(ended));
+      redelivered += ended.redelivered;
       await stack.startConsumer();
     }
   } });
+  assert.ok(Math.max(...held) > 0, 'no deploy met events in hand');
+  redelivered += await stack.metric('sluice_consumer_redelivered_total{subsystem="billing"}', stack.consumerPort);
+  assert.equal(redelivered, 0);
+  console.log(`deploys: ${held.length}, in hand at each ${held.join(' ')}, delivered again ${redelivered}`);
   assert.equal(await count('sluice_attempt'), 0);
   assert.equal(await count('sluice_dead_letter'), 0);
 });
@@ -89,6 +114,90 @@ test('Postgres is down under load: no attempt is spent, nothing is given up, it 
   assert.equal(await count('sluice_attempt'), 0);
   assert.equal(await count('sluice_dead_letter'), 0);
   assert.equal(lines('consumer.delayed').length + lines('consumer.dead_lettered').length, 0);
+});
+
+// D13, D3, D9: a migration, a failover that went wrong, a machine that stands still.
+test('under load Postgres gets a column, becomes read-only, then freezes: no attempt is spent, nothing is given up', async () => {
+  stack = await Stack.start('pg_odd');
+  await stack.sluice('queue', 'set', 'billing', 'batch=20'); // many transactions, so that each fault meets one
+  const at = [];
+  const progress = async () => {
+    const before = await count('sluice_inbox');
+    await until('it applies events', async () => (await count('sluice_inbox')) > before || before === STORIES * 5, 90000);
+  };
+  const everywhere = async (setting) => {
+    await stack.query(`BEGIN READ WRITE; ALTER DATABASE "${stack.name}" ${setting}; COMMIT`);
+    await stack.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+  };
+  await applyThrough('pg_odd', { fault: async () => {
+    await until('it applies events', async () => (await count('sluice_inbox')) > 0);
+    await stack.query('ALTER TABLE billing_customer ADD COLUMN note text');
+    await progress();
+    at.push(await count('sluice_inbox'));
+    await everywhere('SET default_transaction_read_only = on');
+    await until('it is held', () => lines('database.opened').length > 0, 60000);
+    await everywhere('RESET default_transaction_read_only');
+    await progress();
+    at.push(await count('sluice_inbox'));
+    const goOn = await servers.freeze('postgres');
+    await pause(3000);
+    goOn();
+    await progress();
+  } });
+  console.log(`pg_odd: read-only after ${at[0]}, frozen after ${at[1]} of ${STORIES * 5}`);
+  assert.equal(await count('sluice_attempt'), 0);
+  assert.equal(await count('sluice_dead_letter'), 0);
+});
+
+// Nothing is in hand and nothing arrives: nobody has a transaction to try.
+test('an outage of Postgres that met an idle consumer is over when Postgres is back: its breaker closes by itself, and a replay that was given meanwhile goes through', async () => {
+  stack = await Stack.start('pg_idle', { withPublisher: false });
+  producer = await Producer.connect(stack);
+  await stack.query("ALTER TABLE billing_customer ADD CONSTRAINT refused CHECK (name <> 'refused')");
+  await producer.publish(customer('again', 'refused'));
+  await until('it is set aside', async () => (await count('sluice_dead_letter')) === 1);
+  await stack.query('ALTER TABLE billing_customer DROP CONSTRAINT refused');
+  const listed = async () => JSON.parse(await stack.sluice('breaker', 'list', '-o', 'json'));
+  const isIn = async (state) => (await stack.metric(`sluice_database_circuit_state{state="${state}"}`, stack.consumerPort)) === 1;
+  await servers.stop('postgres');
+  await until('it is open', () => isIn('open'));
+  await servers.start('postgres');
+  await stack.sluice('dead', 'replay', '--event', 'evt_again', '--reason', 'Postgres is back', '--yes');
+  assert.equal(await count("billing_customer WHERE id = 'cus_again'"), 1);
+  await until('it is closed', () => isIn('closed'), 60000);
+  await until('none is listed', async () => (await listed()).length === 0);
+  assert.equal((await stack.said(stack.consumer, 'database.closed', 1)).length, 1);
+});
+
+// C: parked by the broker itself, at the 21st return of somebody who takes it and cannot keep it, and bound to nobody: neither needs the database to be given up.
+test('what is given up while Postgres is away waits in the broker, and is one dead letter each when it is back', async () => {
+  stack = await Stack.start('pg_letters', { withPublisher: false });
+  producer = await Producer.connect(stack);
+  await stack.sluice('queue', 'pause', 'billing');
+  const intruder = await producer.connection.createChannel();
+  await until('nobody consumes it', async () => (await intruder.checkQueue('sluice.billing')).consumerCount === 0);
+  await servers.stop('postgres');
+  await Promise.all([producer.publish(customer('returned')), producer.publish(customer('neighbour')), producer.publish({ id: 'evt_unbound', source: 'nobody', type: 'thing.made' })]);
+  let returns = 0;
+  await intruder.prefetch(1);
+  const { consumerTag } = await intruder.consume('sluice.billing', (message) => {
+    if (message.properties.messageId !== 'evt_returned') return; // keeps it
+    returns += 1;
+    intruder.nack(message, false, true);
+  });
+  const waiting = async (queue) => (await stack.api('GET', `/api/queues/${stack.name}/${queue}`)).messages;
+  await until('both wait in the broker', async () => (await waiting('sluice.billing.parked')) === 1 && (await waiting('sluice.unrouted')) === 1, 60000);
+  await intruder.cancel(consumerTag);
+  await intruder.close();
+  assert.equal(returns, 21);
+  await servers.start('postgres');
+  await until('both are dead letters', async () => (await count('sluice_dead_letter')) === 2, 60000);
+  assert.deepEqual(await stack.query('SELECT subsystem, event_id, error_class, error_code FROM sluice_dead_letter ORDER BY subsystem'),
+    [['billing', 'evt_returned', 'crash', 'delivery_limit'], ['unrouted', 'evt_unbound', 'unrouted', 'amqp.unrouted']]);
+  await stack.sluice('queue', 'resume', 'billing').catch(({ code }) => assert.equal(code, 75)); // said, and not followed until the clerk's link is up too
+  await until('the neighbour is applied', async () => (await count('sluice_inbox')) === 1, 60000);
+  await until('nothing waits in the broker', () => stack.isBrokerEmpty(), 60000);
+  assert.equal(await count('sluice_dead_letter'), 2);
 });
 
 // What has just come back is not met with everything at once.

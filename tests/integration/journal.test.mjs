@@ -61,7 +61,8 @@ test('seen and told while the publisher runs; seen, planned and published when i
   assert.ok(!listed.text.includes('canary'));
   assert.deepEqual(ids((await journal('list', '--limit', '2', '-o', 'json')).json), wanted('ops', 0, 2));
   assert.deepEqual(await journal('verify', '-o', 'json').then(({ code, json }) => [code, json]), [0, []]);
-  const told = await journal('replay', '--rate', '77', '-o', 'json');
+  assert.equal((await journal('replay', '--rate', '78', '--dry-run', '--yes')).code, 2); // changes nothing
+  const told = await journal('replay', '--rate', '77', '--yes', '-o', 'json');
   assert.equal(told.code, 0, told.err);
   assert.equal(told.json.journal.replay_rate, 77);
   assert.match((await journal('replay')).text, /5 events, at most 77 a second; it begins when the broker is back/);
@@ -72,17 +73,17 @@ test('seen and told while the publisher runs; seen, planned and published when i
   assert.deepEqual([alone.json.waiting, alone.json.in_use, alone.json.publisher], [5, false, null]);
   const plan = await journal('replay', '-o', 'json');
   assert.deepEqual([plan.code, plan.json.would_publish], [2, 5]);
-  assert.match((await journal('replay')).text, /nothing was changed; to do it: sluice journal replay --yes/);
+  assert.match((await journal('replay')).text, /5 of 5 events would be published/);
   const nobody = await journal('replay', '--yes');
   assert.equal(nobody.code, 69, nobody.err);
   assert.equal((await journal('status', '-o', 'json')).json.waiting, 5);
 
   await servers.start('rabbitmq');
   const some = await journal('replay', '--yes', '--limit', '2', '-o', 'json');
-  assert.deepEqual([some.code, some.json], [3, { published: 2, refused: 0, left: 3 }], some.err);
+  assert.deepEqual([some.code, some.json], [3, { published: 2, refused: 0, set_aside: 0, left: 3 }], some.err);
   assert.deepEqual(ids((await journal('list', '-o', 'json')).json), wanted('ops', 2, 5));
   const rest = await journal('replay', '--yes', '-o', 'json');
-  assert.deepEqual([rest.code, rest.json], [0, { published: 3, refused: 0, left: 0 }], rest.err);
+  assert.deepEqual([rest.code, rest.json], [0, { published: 3, refused: 0, set_aside: 0, left: 0 }], rest.err);
   assert.match((await journal('replay', '--yes')).text, /nothing waits/);
   assert.deepEqual((await journal('list', '-o', 'json')).json, []);
   await stack.startConsumer();
@@ -118,6 +119,33 @@ test('planted damage is named by segment, offset and count, and everything else 
   await stack.startConsumer();
   await until('what is proven is applied', async () => (await inbox()).length === 4, 60000);
   assert.equal((await journal('status', '-o', 'json')).json.set_aside, 1);
+});
+
+test('by hand too, an event larger than the broker takes is set aside and nothing waits behind it', async () => {
+  await begin('before', 3, { withConsumer: false });
+  const large = { id: 'evt_large', type: 'x.kept', created: 1700000000, filler: 'x'.repeat(40000) };
+  assert.equal((await sender.signed(JSON.stringify(large))).status, 202);
+  for (let i = 0; i < 3; i += 1) {
+    const after = { id: `evt_after_${i}`, type: 'x.kept', created: 1700000000 };
+    assert.equal((await sender.signed(JSON.stringify(after))).status, 202);
+  }
+  assert.equal((await stack.terminate(stack.publisher)).code, 0);
+  await servers.start('rabbitmq');
+  const limitTo = (bytes) => servers.rabbitmqctl('eval', `application:set_env(rabbit, max_message_size, ${bytes}).`);
+  try {
+    await limitTo(20000);
+    const replayed = await journal('replay', '--yes', '-o', 'json');
+    assert.equal(replayed.code, 3, replayed.err);
+    assert.deepEqual([replayed.json.published, replayed.json.set_aside, replayed.json.left], [6, 1, 0]);
+    assert.match(replayed.err, /set aside in poison.: 1; .*max_message_size/);
+  } finally {
+    await limitTo(134217728);
+  }
+  assert.equal((await journal('status', '-o', 'json')).json.waiting, 0);
+  const kept = await journal('list', '--poison', '-o', 'json');
+  assert.deepEqual(ids(kept.json), ['evt_large']);
+  await stack.startConsumer();
+  await until('the others are applied', async () => (await inbox()).length === 6, 60000);
 });
 
 test('no journal is said, and exits as no input', async () => {

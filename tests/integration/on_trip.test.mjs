@@ -66,11 +66,12 @@ test('a POST names owner, type and error, is signed, and is tried again with the
   assert.equal(posts.length, 3);
   assert.equal(new Set(posts.map((post) => post.headers['idempotency-key'])).size, 1);
   assert.equal(stack.linesOf(stack.consumer, 'alarm.failed').length, 2);
+  assert.ok(stack.linesOf(stack.consumer, 'breaker.opened').every((line) => line.runbook === 'failure-spike.md'));
   for (const { body, headers } of posts) {
     const { type, data } = new Webhook(secret).verify(body, headers);
     assert.equal(type, 'breaker.opened');
     assert.deepEqual(data, { subsystem: 'posted', owner: 'people of posted', severity: 'critical', impact: 'nothing is shipped', event_type: 'posted.ordered',
-      error_code: 'P0001', error: data.error, runbook: 'queue-backlog.md' });
+      error_code: 'P0001', error: data.error, runbook: 'failure-spike.md' });
     assert.match(data.error, /the column "price" is gone/);
   }
 });

@@ -1,10 +1,11 @@
 // order - whatever order the events of a history arrive in, and however often, the tables end the same, and right.
 //
-// Many of the events share their second, where Stripe's `created` says nothing. Each order is told about an account of its own, so that one stack hears them all.
+// Random lives, and those that Stripe's documentation tells of (recorded.mjs). Many of their events share their second, where Stripe's `created` says nothing. Each order is told about an account of its own, so that one stack hears them all.
 // A failure names its seed; SLUICE_TEST_SEED tells that history again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { histories, randomFrom, shuffled } from './lib/histories.mjs';
+import { recorded } from './lib/recorded.mjs';
 import { Sender } from './lib/sender.mjs';
 import { Stack, until } from './lib/stack.mjs';
 
@@ -16,6 +17,10 @@ const START = Math.floor(Date.now() / 1000) - 3600;
 const said = `seed ${SEED}`;
 
 const { events, lives } = histories(SEED, LIVES, START);
+for (const [kind, told] of Object.entries(recorded(randomFrom(SEED + 2), START))) {
+  lives[kind].push(...told);
+  events.push(...told.flatMap((life) => life.events));
+}
 let stack;
 
 before(async () => {

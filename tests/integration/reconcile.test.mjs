@@ -1,6 +1,8 @@
 // reconcile - of 5,000 events that Stripe lists, the 37 that never arrived are found, exactly, and published; no other is.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { randomFrom, shuffled } from './lib/histories.mjs';
 import { Sender } from './lib/sender.mjs';
@@ -21,13 +23,7 @@ const events = Array.from({ length: EVENTS }, (_, n) => ({
 }));
 const removed = new Set(shuffled(events, random).slice(0, REMOVED).map((event) => event.id));
 
-function sluice(args, environment = {}) {
-  const env = { ...stack.environment, STRIPE_API_BASE: stripe.url, STRIPE_RESTRICTED_KEY: stripe.key, ...environment };
-  return new Promise((resolve) => {
-    execFile(`${process.env.SLUICE_BIN}/sluice`, ['reconcile', 'stripe', ...args], { env, timeout: 120000, maxBuffer: 64 << 20 }, (error, stdout, stderr) =>
-      resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
-  });
-}
+const sluice = (args, environment) => stack.tool(['reconcile', 'stripe', ...args], { STRIPE_API_BASE: stripe.url, STRIPE_RESTRICTED_KEY: stripe.key, ...environment });
 
 const applied = () => stack.value('SELECT count(*) FROM sluice_inbox');
 
@@ -96,6 +92,38 @@ test('--yes publishes them, each is applied once, and nothing is missing after',
   assert.match(again.stderr, /5000 applied, 0 dead letters, 0 missing/);
 });
 
+test('what is missing is told five days before Stripe forgets it, by line, status and figures', async () => {
+  const day = 24 * 3600;
+  const now = Math.floor(Date.now() / 1000);
+  const file = path.join(stack.dir, 'reconcile.prom');
+  const figures = () => Object.fromEntries(readFileSync(file, 'utf8').split('\n').filter((line) => line && !line.startsWith('#')).map((line) => {
+    assert.match(line, /^sluice_reconcile_[a-z_]+\{account="",subsystem="billing"\} \d+$/);
+    return [line.slice('sluice_reconcile_'.length, line.indexOf('{')), Number(line.split(' ')[1])];
+  }));
+  const look = (...args) => sluice(['--since', '29d', '--window', '30d', '--metrics', file, ...args]);
+  const old = (id, days) => ({ id, object: 'event', type: 'customer.created', created: now - days * day, livemode: false, data: { object: { id: `cus_${id}`, object: 'customer', created: now - days * day, metadata: {} } } });
+
+  assert.deepEqual([(await look()).status, figures().missing_events, figures().oldest_missing_timestamp_seconds], [0, 0, 0]);
+  stripe.addEvents([old('evt_19d', 19)]);
+  const early = await look();
+  assert.deepEqual([early.status, /older than/.test(early.stderr)], [1, false]);
+  stripe.addEvents([old('evt_21d', 21)]);
+  const soon = await look();
+  assert.equal(soon.status, 1);
+  assert.match(soon.stderr, /^1 of the missing are older than 20 days$/m);
+  stripe.addEvents([old('evt_26d', 26)]);
+  const last = await look();
+  assert.equal(last.status, 4);
+  assert.match(last.stderr, /^1 of the missing are older than 25 days: Stripe forgets them after 30$/m);
+  assert.deepEqual([figures().missing_events, figures().oldest_missing_timestamp_seconds], [3, now - 26 * day]);
+  assert.ok(figures().finished_timestamp_seconds >= now && figures().listed_events === EVENTS + 3);
+
+  assert.equal((await look('--yes')).status, 0);
+  assert.deepEqual([figures().missing_events, figures().published_events, figures().oldest_missing_timestamp_seconds], [0, 3, 0]);
+  await until('they are applied', async () => (await stack.value("SELECT count(*) FROM billing_customer WHERE id LIKE 'cus_evt_%d'")) === '3');
+  assert.match((await look('--metrics', '/nowhere/at/all')).stderr, /cannot write \/nowhere\/at\/all/);
+});
+
 test('an event that became a dead letter is not missing', async () => {
   await stack.query(`INSERT INTO sluice_dead_letter (subsystem, event_id, type, reason, error_class, envelope, body_sha256)
                      SELECT 'billing', event_id, type, 'permanent', 'permanent', '', sha256(event_id::bytea) FROM sluice_inbox WHERE event_id = 'evt_r0'`);
@@ -139,7 +167,7 @@ test('doctor stripe says whether Stripe sends here, and everything', async () =>
 
   stripe.put('webhook_endpoints', { ...endpoint, status: 'enabled', enabled_events: ['*'] });
   const well = await doctor([]);
-  assert.deepEqual([well.status, well.stderr], [0, '']);
+  assert.deepEqual([well.status, well.stderr], [0, 'asked with a test key: endpoints of live mode are not seen\n']);
 });
 
 test('doctor stripe passes on what Stripe refuses, and which permission is missing', async () => {

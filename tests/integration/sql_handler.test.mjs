@@ -56,7 +56,7 @@ let stack;
 let producer;
 
 before(async () => {
-  stack = await Stack.start('sql_handler', { subsystems, sql, withPublisher: false });
+  stack = await Stack.start('sql_handler', { subsystems, sql, withPublisher: false, consumer: { SLUICE_SETUP_GRACE: '3s' } });
   producer = await Producer.connect(stack);
 });
 after(async () => {
@@ -141,6 +141,9 @@ test('a body that is not JSON is a dead letter, unless the function takes the ra
 
 test('while the function is missing everything waits and the log says what is expected; then it goes on by itself', async () => {
   for (let n = 0; n < 20; n += 1) await producer.publish({ id: `late_${n}`, type: 'late.made', body: { n } });
+  const waiting = await until('it waits quietly, as during a deploy', () => lines('consumer.held').find((one) => one.subsystem === 'late'));
+  assert.equal(waiting.error_code, 'pg.unready');
+  assert.equal(await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort), 0);
   const line = await until('an operator is called', () => lines('consumer.halted').find((one) => one.subsystem === 'late'));
   assert.match(line.error, /there is no function late_apply; expected: late_apply\(event_id text, type text, body jsonb\)/);
   await stack.query(`CREATE TABLE late(id text PRIMARY KEY);
@@ -148,7 +151,10 @@ test('while the function is missing everything waits and the log says what is ex
   await until('the wrong one is named', () => lines('consumer.halted').find((one) => one.subsystem === 'late' && /takes "total", which no event has/.test(one.error)));
   await stack.query(`DROP FUNCTION late_apply;
     CREATE FUNCTION late_apply(event_id text) RETURNS void LANGUAGE sql AS 'INSERT INTO late VALUES (event_id)'`);
+  assert.ok(Date.parse(line.ts) - Date.parse(waiting.ts) >= 2500, `${line.ts} is too soon after ${waiting.ts}`);
+  assert.equal(await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort), 1);
   await until('all are applied', async () => (await stack.value('SELECT count(*) FROM late')) === '20', 60000);
+  await until('nobody is needed any more', async () => (await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort)) === 0);
   assert.equal(await stack.value("SELECT count(*) FROM sluice_dead_letter WHERE subsystem = 'late'"), '0');
 });
 

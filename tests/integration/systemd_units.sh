@@ -20,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 cp "$units"/* "$work"
 sed -i "s|/usr/bin/sluice|$bin/sluice|" "$work"/*.service
 
-said=$(cd "$work" && systemd-analyze verify ./*.service ./*.socket ./*.target 2>&1 | grep -F "$work" || true)
+said=$(cd "$work" && systemd-analyze verify ./*.service ./*.socket ./*.target ./*.timer 2>&1 | grep -F "$work" || true)
 if [ -n "$said" ]; then
     echo "$said" >&2
     exit 1

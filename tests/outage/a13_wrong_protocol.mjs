@@ -3,6 +3,7 @@
 import net from 'node:net';
 import { scenario } from './lib/scenario.mjs';
 
+const LOOK_MS = 5000;
 const strangers = [
   ['HTTP', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
   ['AMQP 1.0', (socket) => socket.end(Buffer.from('AMQP\x00\x01\x00\x00', 'latin1'))],
@@ -34,6 +35,7 @@ await scenario('A13', 'no broker answers, but something does', { proxy: true }, 
     world.note(`${name}: ${last.error_code}, ${last.error}`);
     world.check(['amqp.protocol', 'amqp.closed', 'amqp.unreachable'].includes(last.error_code), `${name} is called ${last.error_code}`);
   }
+  await world.hold(Math.max(0, LOOK_MS - (Date.now() - began))); // the first pauses may be short: jitter goes down to nothing
   world.check(connections / ((Date.now() - began) / 1000) < 5, `${connections} connections: a hot loop`);
   await world.heal(async () => {
     await world.proxy.tell(`target ${world.stack.servers.STACK_AMQP_PORT}`);

@@ -14,7 +14,7 @@ await scenario('B1', 'no queue for the key, then none for what has none', { rows
 
   await world.fault('sluice.unrouted unbound', () => world.broker.unbind('sluice.unrouted', 'sluice.unrouted'));
   await world.hold(world.ms(3000, 20000));
-  const during = world.load.statistics('fault', (one) => one.at > world.faultAt + 500);
+  const during = world.load.statistics('fault', (one) => one.at > world.faultMadeAt + 500);
   world.check((during.byStatus[202] ?? 0) > 20 && during.byStatus[200] === undefined, `with no queue at all, answers were ${JSON.stringify(during.byStatus)}`);
   await world.heal(() => world.stack.sluice('topology', 'apply'));
   await world.checkNoPoison();

@@ -25,7 +25,7 @@ has_parts() { # file
 
 # One external library, one file that includes its header.
 declare -A edge=(
-    ['amqp(_[a-z]+)?\.h|rabbitmq-c/']='shared/amqp/amqp_wire(_out)?\.c'
+    ['amqp(_[a-z]+)?\.h|rabbitmq-c/']='shared/amqp/amqp_wire(_method|_out)?\.c'
     ['libpq-fe\.h']='shared/pg/pg_link(_[a-z]+)?\.c'
     ['msgpack(\.h|/)']='shared/event/envelope\.c'
     ['curl/']='shared/http/http_client\.c'

@@ -49,16 +49,32 @@ static inline void put_method(struct sl_buf *buf, int channel, unsigned class_id
     sl_buf_done(&payload);
 }
 
-static inline void put_start(struct sl_buf *buf, const char *mechanisms)
+/* version: of the server's software; NULL: it does not say. */
+static inline void put_start_of(struct sl_buf *buf, const char *mechanisms, const char *version)
 {
     struct sl_buf fields;
+    struct sl_buf about;
     sl_buf_init(&fields, 4096);
-    put_number(&fields, 9, 2);                   /* version 0-9 */
-    sl_buf_append(&fields, "\0\0\0\4\1at\1", 8); /* server properties */
+    sl_buf_init(&about, 1024);
+    sl_buf_append(&about, "\1at\1", 4);
+    if (version != NULL) {
+        put_short(&about, "version");
+        sl_buf_append_char(&about, 'S');
+        put_long(&about, version);
+    }
+    put_number(&fields, 9, 2);                /* version 0-9 */
+    put_number(&fields, about.used_bytes, 4); /* server properties */
+    sl_buf_append_span(&fields, sl_buf_span(&about));
     put_long(&fields, mechanisms);
     put_long(&fields, "en_US");
     put_method(buf, 0, 10, 10, sl_buf_span(&fields));
+    sl_buf_done(&about);
     sl_buf_done(&fields);
+}
+
+static inline void put_start(struct sl_buf *buf, const char *mechanisms)
+{
+    put_start_of(buf, mechanisms, NULL);
 }
 
 static inline void put_tune(struct sl_buf *buf, unsigned frame_bytes_max, unsigned heartbeat_s)

@@ -3,7 +3,8 @@
 //   const stripe = await FakeStripe.start();      stripe.url, stripe.key
 //   stripe.addEvents(events)                      listed newest first; of one second, the later added is the newer
 //   stripe.fail({ path: '/v1/events', status: 429, times: 2, retryAfter: 1, delayMs: 0 })
-//   stripe.requests                               what was asked: { method, path, query, body, account, idempotencyKey, version }
+//   stripe.listMax = 10                           how many items or lines an object carries; the rest is on further pages
+//   stripe.requests                               what was asked: { method, path, query, body, account, idempotencyKey, version, key }
 //
 // Rules: docs.stripe.com/api/pagination, /errors, /idempotent_requests, /connect/authentication. The official package reads it: fake_stripe.test.mjs.
 import http from 'node:http';
@@ -42,7 +43,7 @@ const within = (created, things) => things.filter((one) => Object.entries(create
 export class FakeStripe {
   static async start({ key = `sk_test_${randomBytes(16).toString('hex')}` } = {}) {
     const stripe = new FakeStripe();
-    Object.assign(stripe, { key, events: [], objects: new Map(), requests: [], faults: [], idempotent: new Map(), sequence: 0, readOnlyKeys: new Set() });
+    Object.assign(stripe, { key, events: [], objects: new Map(), requests: [], faults: [], idempotent: new Map(), sequence: 0, listMax: Infinity, readOnlyKeys: new Set(), restricted: new Map() });
     stripe.server = http.createServer((request, response) => stripe.#take(request, response));
     await new Promise((resolve) => { stripe.server.listen(0, '127.0.0.1', resolve); });
     stripe.port = stripe.server.address().port;
@@ -63,9 +64,14 @@ export class FakeStripe {
     this.events.sort((a, b) => b.created - a.created || b.sequence - a.sequence);
   }
 
-  // kind: customers, subscriptions, invoices, webhook_endpoints
+  // kind: customers, subscriptions, invoices, invoice_payments, webhook_endpoints; thin: events of /v2/core/events
   put(kind, object, account = '') {
     this.objects.set(`${account}/${kind}/${object.id}`, object);
+  }
+
+  // A key that may read these kinds only: rk_test_…, ['events'].
+  restrict(key, kinds) {
+    this.restricted.set(key, kinds);
   }
 
   fail({ path, status = 500, times = 1, retryAfter, delayMs = 0, body }) {
@@ -84,6 +90,7 @@ export class FakeStripe {
       account: request.headers['stripe-account'] ?? '',
       idempotencyKey: request.headers['idempotency-key'],
       version: request.headers['stripe-version'],
+      key: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
     this.requests.push(asked);
     const answer = (status, body, headers = {}) => {
@@ -93,16 +100,21 @@ export class FakeStripe {
     const fault = this.faults.find((one) => one.times > 0 && asked.path.startsWith(one.path));
     if (fault) {
       fault.times -= 1;
-      if (fault.delayMs) await new Promise((resolve) => { setTimeout(resolve, fault.delayMs); });
+      if (fault.delayMs) await new Promise((resolve) => { setTimeout(resolve, fault.delayMs).unref(); });
       if (fault.status === 0) return request.socket.destroy();
       if (fault.status !== 200) {
         return answer(fault.status, fault.body ?? errorOf('api_error', 'Something went wrong on our side.'), fault.retryAfter ? { 'retry-after': String(fault.retryAfter) } : {});
       }
     }
-    const key = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-    if (key !== this.key && !this.readOnlyKeys.has(key)) return answer(401, errorOf('invalid_request_error', `Invalid API Key provided: ${key.slice(0, 8)}****`));
+    const { key } = asked;
+    if (key !== this.key && !this.readOnlyKeys.has(key) && !this.restricted.has(key)) return answer(401, errorOf('invalid_request_error', `Invalid API Key provided: ${key.slice(0, 8)}****`));
     if (this.readOnlyKeys.has(key) && asked.method !== 'GET') {
       return answer(403, errorOf('invalid_request_error', `The provided key '${key.slice(0, 8)}****' does not have the required permissions for this endpoint.`, { code: 'secret_key_required' }));
+    }
+    const kind = asked.path.split('/')[2];
+    if (this.restricted.has(key) && !(asked.method === 'GET' && this.restricted.get(key).includes(kind))) {
+      const scope = `rak_${kind.replace(/_endpoints$/, '').replace(/s$/, '')}_${asked.method === 'GET' ? 'read' : 'write'}`;
+      return answer(403, errorOf('invalid_request_error', `The provided key '${key.slice(0, 8)}****' does not have the required permissions for this endpoint on account 'acct_1Fake'. Having the '${scope}' permission would allow this request to continue.`, { code: 'more_permissions_required' }));
     }
     if (asked.idempotencyKey) {
       const known = this.idempotent.get(asked.idempotencyKey);
@@ -115,14 +127,21 @@ export class FakeStripe {
 
   #answer(asked) {
     const [, version, kind, id, verb] = asked.path.split('/');
+    if (version === 'v2' && kind === 'core') return this.#thin(asked, verb);
     if (version !== 'v1') return { status: 404, body: errorOf('invalid_request_error', `Unrecognized request URL (${asked.method}: ${asked.path}).`) };
     if (kind === 'events') return this.#events(asked, id);
-    if (asked.method === 'GET' && !id) return this.#list(asked, this.#objectsOf(asked, kind));
+    if (kind === 'subscription_items' && !id) return this.#inner(asked, `${asked.account}/subscriptions/${asked.query.subscription}`, 'items');
+    if (asked.method === 'GET' && !id) {
+      const page = this.#list(asked, this.#objectsOf(asked, kind));
+      if (page.status === 200) page.body.data = page.body.data.map((one) => this.#shown(one));
+      return page;
+    }
     if (asked.method === 'POST' && !id) return this.#create(asked, kind);
     const name = `${asked.account}/${kind}/${decodeURIComponent(id)}`;
     const object = this.objects.get(name);
     if (!object) return { status: 404, body: errorOf('invalid_request_error', `No such ${kind.replace(/s$/, '')}: '${decodeURIComponent(id)}'`, { code: 'resource_missing', param: 'id' }) };
-    if (asked.method === 'GET') return { status: 200, body: object };
+    if (verb === 'lines') return this.#inner(asked, name, 'lines');
+    if (asked.method === 'GET') return { status: 200, body: this.#shown(object) };
     if (asked.method === 'DELETE' || verb === 'cancel') {
       if (kind === 'subscriptions') {
         if (object.status === 'canceled') return { status: 404, body: errorOf('invalid_request_error', `No such subscription: '${object.id}'`, { code: 'resource_missing', param: 'id' }) };
@@ -136,6 +155,26 @@ export class FakeStripe {
     if (asked.body.email && !asked.body.email.includes('@')) return badEmail(asked.body.email);
     Object.assign(object, typed(asked.body));
     return { status: 200, body: structuredClone(object) };
+  }
+
+  // What one object carries of its lists.
+  #shown(object) {
+    const place = { subscription: 'items', invoice: 'lines' }[object.object];
+    const list = object[place];
+    if (!list || list.data.length <= this.listMax) return object;
+    return { ...object, [place]: { ...list, has_more: true, data: list.data.slice(0, this.listMax) } };
+  }
+
+  #inner(asked, name, place) {
+    const object = this.objects.get(name);
+    if (!object) return { status: 404, body: errorOf('invalid_request_error', `No such object: '${name}'`, { code: 'resource_missing' }) };
+    return this.#list(asked, object[place].data);
+  }
+
+  // The thin event whole, with its data.
+  #thin(asked, id) {
+    const event = this.objects.get(`${asked.account}/thin/${id}`);
+    return event ? { status: 200, body: event } : { status: 404, body: errorOf('invalid_request_error', `No such event: '${id}'`, { code: 'resource_missing' }) };
   }
 
   #create(asked, kind) {

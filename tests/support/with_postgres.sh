@@ -21,7 +21,12 @@ chmod 755 "$dir"
 cp "$here/ops/dev/postgres.sh" "$dir/postgres.sh"
 chmod 755 "$dir/postgres.sh"
 export STACK_DIR=$dir/server
-STACK_POSTGRES_PORT=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+# Below the range the kernel gives to outgoing connections, so that nothing takes the port while the server restarts.
+until [ -n "${STACK_POSTGRES_PORT-}" ]; do
+    port=$((31000 + RANDOM % 1700))
+    # shellcheck disable=SC2016  # Perl's own variables
+    perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0])' "$port" && STACK_POSTGRES_PORT=$port
+done
 export STACK_POSTGRES_PORT
 
 # Dies with this script, and the server with it, however this script ends.

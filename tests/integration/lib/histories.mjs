@@ -42,7 +42,7 @@ function previousAttributes(before, after) {
   return changed;
 }
 
-class Life {
+export class Life {
   constructor(object, clock, random, tag) {
     Object.assign(this, { object, clock, random, tag, events: [], count: 0 });
   }

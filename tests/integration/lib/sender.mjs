@@ -78,7 +78,7 @@ export class Sender {
         }
         if (answer.status === 0) ledger.unanswered += 1;
         else ledger.refused += 1;
-        if (Date.now() > end) throw new Error(`event ${event.id} not accepted before the deadline; last answer ${answer.status}`);
+        if (Date.now() > end) throw new Error(`event ${event.id} not accepted before the deadline; last answer ${answer.status} ${answer.error ?? ''}; ${this.stack.standing()}`);
         queue.push(event);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }

@@ -9,9 +9,15 @@ const run = promisify(execFile);
 const sluice = path.join(process.env.SLUICE_BIN ?? '.', 'sluice');
 const directory = () => serverAddresses().SLUICE_DEV_DIR;
 
+const TOOL_MS = 300000; // no claim: a broker's tool needs a minute to start on a busy machine
+
 async function dev(...args) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, SLUICE_DEV_DIR: directory() };
-  return (await run(sluice, ['dev', ...args], { env, timeout: 90000 })).stdout;
+  const running = run(sluice, ['dev', ...args], { env, timeout: TOOL_MS });
+  const { stdout } = await running;
+  // rabbitmqctl takes SIGTERM for a wish to end well, and exits 0 with nothing done.
+  if (running.child.killed) throw new Error(`sluice dev ${args.join(' ')}: not over within ${TOOL_MS} ms`);
+  return stdout;
 }
 
 async function status(name) {
@@ -20,9 +26,12 @@ async function status(name) {
   return JSON.parse(stdout).find((one) => one.name === name);
 }
 
-// The broker is a tree of processes, each with its directory in the environment; Postgres dies with its first one.
+// The broker is a tree of processes, each with its directory in the environment; Postgres is one process and its children.
 async function processesOf(name) {
-  if (name === 'postgres') return [(await status(name)).pid];
+  if (name === 'postgres') {
+    const { pid } = await status(name);
+    return [pid, ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)];
+  }
   const mark = `STACK_DIR=${path.join(directory(), name)}\0`;
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;

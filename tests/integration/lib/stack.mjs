@@ -3,12 +3,14 @@
 // The servers are started once per run by tests/support/stack.sh, which leaves their addresses in the file named by SLUICE_TEST_ENV.
 // Everything a test starts is stopped by stop(), by pid.
 import { spawn, execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, openSync, readFileSync, closeSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import amqp from 'amqplib';
 
 const run = promisify(execFile);
 const bin = path.resolve(process.env.SLUICE_BIN ?? '.');
@@ -39,16 +41,29 @@ export async function until(what, check, deadlineMs = 30000) {
   }
 }
 
+// A loopback port for a program that may end and start again. Claimed while this process lives, by a UDP socket of the same number, so that no
+// other test gets it meanwhile; and below the range of outgoing connections (ip_local_port_range), each of which keeps its port busy for a minute after it ended.
 export async function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+  for (;;) {
+    const port = 10000 + randomInt(10000);
+    const claim = createSocket('udp4');
+    if (await opens(claim, (opened) => claim.bind({ port, address: '127.0.0.1', exclusive: true }, opened))) {
+      const probe = createServer();
+      const isFree = await opens(probe, (opened) => probe.listen(port, '127.0.0.1', opened));
+      if (isFree) {
+        await new Promise((resolve) => probe.close(resolve));
+        claim.unref();
+        return port;
+      }
+    }
+    claim.close();
+  }
 }
+
+const opens = (socket, begin) => new Promise((resolve) => {
+  socket.once('error', () => resolve(false));
+  begin(() => resolve(true));
+});
 
 export class Stack {
   // subsystems: text of a subsystems file; sql: run after the migrations; environment: of every program; servers: other addresses than the shared ones.
@@ -74,7 +89,9 @@ export class Stack {
       SLUICE_HTTP_LISTEN: `127.0.0.1:${stack.httpPort}`,
       SLUICE_STATE_DIR: stack.dir,
       LOG_FORMAT: 'json',
+      ...(process.env.SLUICE_LOOPS === undefined ? {} : { SLUICE_LOOPS: process.env.SLUICE_LOOPS }), // every test with several loops
       ASAN_OPTIONS: 'abort_on_error=0:exitcode=99:detect_leaks=1',
+      TSAN_OPTIONS: process.env.TSAN_OPTIONS ?? 'exitcode=99',
       UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99:print_stacktrace=1',
       ...environment,
     };
@@ -115,6 +132,27 @@ export class Stack {
     return answer.status === 204 || answer.status === 201 ? null : answer.json();
   }
 
+  // What waits or is delayed, as the queues themselves say: the management API's figures are up to 5 s old. What is in a consumer's hands is not counted.
+  async messagesReady() {
+    const connection = await amqp.connect(this.amqpUrl);
+    try {
+      const channel = await connection.createChannel();
+      let ready = 0;
+      for (const { name, exclusive } of await this.api('GET', `/api/queues/${this.name}`)) if (!exclusive) ready += (await channel.checkQueue(name)).messageCount;
+      return ready;
+    } finally {
+      await connection.close();
+    }
+  }
+
+  // Nothing waits, nothing is delayed, nothing is in the consumer's hands; looked at twice, since a message may be on its way between two queues.
+  async isBrokerEmpty() {
+    for (let look = 0; look < 2; look += 1) {
+      if ((await this.messagesReady()) > 0 || (await this.metric('sluice_consumer_inflight', this.consumerPort)) > 0) return false;
+    }
+    return true;
+  }
+
   async createDatabase() {
     const admin = this.servers.DATABASE_URL;
     await run('psql', [admin, '-qAtc', `CREATE DATABASE "${this.name}"`]);
@@ -126,6 +164,19 @@ export class Stack {
   // Runs the operator's tool in this world; rejects when it fails.
   async sluice(...args) {
     return (await run(path.join(bin, 'sluice'), args, { env: this.environment })).stdout;
+  }
+
+  // The same, whatever comes of it: {status, stdout, stderr}, the status a signal's name when one ended it. environment: beside that of every program.
+  tool(args, environment = {}) {
+    return new Promise((resolve) => {
+      execFile(path.join(bin, 'sluice'), args, { env: { ...this.environment, ...environment }, timeout: 300000, maxBuffer: 64 << 20 }, (error, stdout, stderr) =>
+        resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
+    });
+  }
+
+  // As sluice(), for an operator who cannot reach Postgres.
+  async sluiceWithoutPostgres(...args) {
+    return (await run(path.join(bin, 'sluice'), args, { env: { ...this.environment, DATABASE_URL: `postgres://sluice@127.0.0.1:${await freePort()}/none?connect_timeout=2` } })).stdout;
   }
 
   // Without waiting for it.
@@ -166,14 +217,17 @@ export class Stack {
     return child;
   }
 
+  // Whole lines only while it runs: the last one may be half there.
   logOf(child) {
-    return readFileSync(child.logFile, 'utf8');
+    const isRunning = child.exitCode === null && child.signalCode === null;
+    const text = readFileSync(child.logFile, 'utf8');
+    return isRunning ? text.slice(0, text.lastIndexOf('\n') + 1) : text;
   }
 
   // Its lines of one event, parsed. The last line of a log that is being written may be half there.
   linesOf(child, event) {
     const complete = this.logOf(child).split('\n').slice(0, -1);
-    return complete.map((line) => JSON.parse(line)).filter((line) => line.event === event);
+    return complete.filter((line) => line.includes(`"event":"${event}"`)).map((line) => JSON.parse(line)).filter((line) => line.event === event);
   }
 
   // Waits for them: the log is written by a thread of its own, a moment after what it tells. That something was not said shows when a later line is there.
@@ -191,7 +245,8 @@ export class Stack {
 
   // Begins a transaction that holds what `sql` locks; resolves, when it is held, with a function that ends it.
   async lock(sql) {
-    const psql = spawn('psql', [this.databaseUrl, '-qAtX', '-c', 'BEGIN', '-c', sql, '-c', '\\echo held', '-f', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const psql = spawn('psql', [this.databaseUrl, '-qAtX', '-c', 'BEGIN', '-c', sql, '-c', '\\echo held', '-f', '-'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    psql.stdin.on('error', () => {}); // somebody may end its session
     const ended = new Promise((resolve) => psql.on('exit', resolve));
     let said = '';
     psql.stdout.on('data', (part) => { said += part; });
@@ -227,12 +282,19 @@ export class Stack {
     return child.ended;
   }
 
+  // How the programs are and what they said last, for the message of a failure.
+  standing() {
+    return [this.publisher, this.consumer].filter((child) => child !== undefined)
+      .map((child) => `${child.program} ${child.pid} (exit ${child.exitCode}, signal ${child.signalCode}) said last:\n${this.logOf(child).slice(-1500)}`).join('\n');
+  }
+
   // keepVhost: for a broker that has just started. RabbitMQ 3.10 deletes queues whose dead-letter workers are only starting by crashing the
   // workers' supervisor, after which it can declare no such queue any more.
   async stop({ keepVhost = false } = {}) {
     const ends = [];
     for (const child of [this.publisher, this.consumer]) {
       if (child && child.exitCode === null && child.signalCode === null) ends.push([child, await this.terminate(child)]);
+      else if (child?.exitCode === 99) ends.push([child, { code: 99, signal: null }]); // a sanitizer's finding, long before the end
     }
     if (!keepVhost) await this.api('DELETE', `/api/vhosts/${this.name}`);
     await run('psql', [this.servers.DATABASE_URL, '-qAtc', `DROP DATABASE IF EXISTS "${this.name}" WITH (FORCE)`]);

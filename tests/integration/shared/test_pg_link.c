@@ -391,7 +391,7 @@ CLAIM(pg_link__waits_for_the_schema_its_statements_need)
     world_init(&world, statements, 1);
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.downs, 1));
-    CU_ASSERT_EQUAL(world.why.code, SL_E_PG_HALT);
+    CU_ASSERT_EQUAL(world.why.code, SL_E_PG_UNREADY);
     CU_ASSERT_TRUE(has(world.why.text, "late: "));
     CU_ASSERT_TRUE(has(world.why.text, "42P01"));
     run_sql(&other, "CREATE TABLE late_table (x int)");

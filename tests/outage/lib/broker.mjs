@@ -1,15 +1,8 @@
 // broker - faults of the shared private RabbitMQ, and their end. Process faults are in integration/lib/servers.mjs.
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { promisify } from 'node:util';
-import { serverAddresses, until } from '../../integration/lib/stack.mjs';
+import { servers } from '../../integration/lib/servers.mjs';
+import { until } from '../../integration/lib/stack.mjs';
 
-const run = promisify(execFile);
-
-export async function rabbitmqctl(...args) {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, SLUICE_DEV_DIR: serverAddresses().SLUICE_DEV_DIR };
-  return (await run(path.join(process.env.SLUICE_BIN, 'sluice'), ['dev', 'rabbitmqctl', ...args], { env, timeout: 90000 })).stdout;
-}
+export const { rabbitmqctl } = servers;
 
 export const alarms = {
   memory: () => rabbitmqctl('set_vm_memory_high_watermark', '0.0000001'),

@@ -3,10 +3,9 @@
 // Each node is started by ops' own script (ops/dev/rabbitmq.sh) with its own folder and ports; they find each other by name. About 25 s to form.
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { until } from '../../integration/lib/stack.mjs';
+import { freePort, until } from '../../integration/lib/stack.mjs';
 
 const run = promisify(execFile);
 const scripts = '/usr/lib/rabbitmq/bin';
@@ -16,7 +15,7 @@ export class Cluster {
     const cluster = new Cluster();
     cluster.dir = dir;
     cluster.password = 'outage';
-    const ports = await freePorts(count * 4 + 1);
+    const ports = await Promise.all(Array.from({ length: count * 4 + 1 }, () => freePort()));
     cluster.epmdPort = ports.pop();
     mkdirSync(path.join(dir, 'home'), { recursive: true });
     writeFileSync(path.join(dir, 'home', '.erlang.cookie'), 'outage-suite-of-one-run', { mode: 0o400 });
@@ -111,19 +110,4 @@ export class Cluster {
     this.epmd.kill('SIGKILL');
     return Promise.resolve();
   }
-}
-
-// Below the range that outgoing connections use, so that a node that was killed finds its own free again.
-async function freePorts(count) {
-  const ports = [];
-  while (ports.length < count) {
-    const port = 20000 + Math.floor(Math.random() * 11000);
-    const isFree = await new Promise((resolve) => {
-      const server = createServer();
-      server.on('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree && !ports.includes(port)) ports.push(port);
-  }
-  return ports;
 }

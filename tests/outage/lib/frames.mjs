@@ -1,7 +1,7 @@
-// frames - a proxy between publisher and broker that understands frames, so that the broker can be made to say what no broker should.
+// frames - a proxy between a program and the broker that understands frames, so that each can be made to say what it never would.
 //
-// Bytes go through as they are until `down` says otherwise: it gets every frame of the broker's and returns what the publisher gets instead. Tags of
-// publishes are counted on the way up, so that acknowledgements can be taken apart and put together differently.
+// Frames go through as they are until `down` or `up` says otherwise: `down` gets every frame of the broker's and returns what the program gets instead, `up`
+// the other way round. Tags of publishes are counted on the way up, so that acknowledgements can be taken apart and put together differently.
 // AMQP 0-9-1: 2.3.5 (frames), 1.8.3 (basic). https://www.rabbitmq.com/confirms.html
 import net from 'node:net';
 
@@ -17,6 +17,7 @@ export class FrameProxy {
     proxy.sessions = new Set();
     proxy.accepted = 0;
     proxy.down = (frame) => [frame.bytes];
+    proxy.up = (frame) => [frame.bytes];
     proxy.server = net.createServer((client) => proxy.open(client));
     await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
     proxy.port = proxy.server.address().port;
@@ -40,15 +41,17 @@ export class FrameProxy {
     this.sessions.add(session);
     let isGreeting = true;
     client.on('data', cut((frame) => {
+      if (isMethod(frame, 10, 11)) session.name = connectionName(frame.payload);
       if (isMethod(frame, 60, 40)) {
         session.published += 1;
         session.unanswered.add(session.published);
       }
+      for (const bytes of this.up(frame, session)) if (!session.broker.destroyed) session.broker.write(bytes);
     }, (bytes) => {
-      session.broker.write(bytes);
-      const rest = isGreeting ? bytes.subarray(8) : bytes; // "AMQP" and the version
+      if (!isGreeting) return bytes;
       isGreeting = false;
-      return rest;
+      session.broker.write(bytes.subarray(0, 8)); // "AMQP" and the version
+      return bytes.subarray(8);
     }));
     session.broker.on('data', cut((frame) => {
       for (const bytes of this.down(frame, session)) if (!client.destroyed) client.write(bytes);
@@ -88,6 +91,12 @@ export function isMethod(frame, classId, methodId) {
   return frame.type === METHOD && frame.payload.readUInt16BE(0) === classId && frame.payload.readUInt16BE(2) === methodId;
 }
 
+// What a client calls itself in connection.start-ok: a long string among its properties.
+function connectionName(payload) {
+  const at = payload.indexOf('connection_nameS') + 'connection_nameS'.length;
+  return payload.subarray(at + 4, at + 4 + payload.readUInt32BE(at)).toString();
+}
+
 export function frame(type, channel, payload, { size = payload.length, end = FRAME_END } = {}) {
   const head = Buffer.alloc(7);
   head[0] = type;
@@ -103,17 +112,22 @@ export function method(classId, methodId, fields = Buffer.alloc(0)) {
   return Buffer.concat([ids, fields]);
 }
 
-export function ack(tag, isMultiple = false) {
+export function ack(tag, isMultiple = false, channel = 1) {
   const fields = Buffer.alloc(9);
   fields.writeBigUInt64BE(BigInt(tag), 0);
   fields[8] = isMultiple ? 1 : 0;
-  return frame(METHOD, 1, method(60, 80, fields));
+  return frame(METHOD, channel, method(60, 80, fields));
+}
+
+// The tag of an acknowledgement, whoever sends it; undefined for any other frame.
+export function tagOf(one) {
+  return isMethod(one, 60, 80) ? Number(one.payload.readBigUInt64BE(4)) : undefined;
 }
 
 // The tags that an acknowledgement of the broker's speaks of; they are then answered. Undefined for any other frame.
 export function tagsOf(one, session) {
-  if (!isMethod(one, 60, 80)) return undefined;
-  const tag = Number(one.payload.readBigUInt64BE(4));
+  const tag = tagOf(one);
+  if (tag === undefined) return undefined;
   const tags = one.payload[12] === 1 ? [...session.unanswered].filter((other) => other <= tag) : [tag];
   for (const each of tags) session.unanswered.delete(each);
   return tags;

@@ -43,6 +43,7 @@ const defaults = {
   healMs: HEAL_MS_MAX,
   warmMs: 1500,
   needs: undefined, // async (), before anything is started: calls skip() when the scenario cannot run here
+  subsystems: undefined, // text of a subsystems file
   servers: undefined, // async (world), before everything: other servers than the shared ones (Stack.start)
   beforeStart: undefined, // async (world), when there are stack and proxy but no publisher yet: returns more environment for it
   startsDegraded: false, // the publisher cannot be ready before the fault is healed
@@ -93,7 +94,7 @@ class World {
       ...(knows('SLUICE_JOURNAL_ALLOW_VOLATILE') ? { SLUICE_JOURNAL_ALLOW_VOLATILE: 'true' } : {}),
       ...options.publisher,
     };
-    this.stack = await Stack.start(this.id.toLowerCase(), { publisher: environment, withPublisher: false, withConsumer: false, servers: await options.servers?.(this) });
+    this.stack = await Stack.start(this.id.toLowerCase(), { publisher: environment, withPublisher: false, withConsumer: false, subsystems: options.subsystems, servers: await options.servers?.(this) });
     this.broker = new Broker(this.stack);
     if (options.proxy) {
       this.proxy = await FaultProxy.start(Number(this.stack.servers.STACK_AMQP_PORT));
@@ -138,8 +139,8 @@ class World {
     this.load.phase = 'fault';
     this.faultAt = Date.now();
     this.faultName = what;
-    const done = fn?.();
-    await done;
+    await fn?.();
+    this.faultMadeAt = Date.now(); // the broker's own tool takes seconds to start where much else is going on
   }
 
   // Ends the fault, then waits for normal service.
@@ -296,7 +297,7 @@ class World {
     const during = watch.between(this.faultAt, this.healStartedAt ?? Date.now()).filter((look) => look.health !== undefined);
     const first = during.findIndex((look) => look.health === 'degraded');
     if (!this.check(first >= 0, 'INV-8 /health never said degraded')) return;
-    this.degradedAfter = during[first].at - this.faultAt;
+    this.degradedAfter = Math.max(0, during[first].at - this.faultMadeAt);
     this.check(this.degradedAfter <= (options.degradedWithinMs ?? DEGRADED_MS_MAX), `INV-8 /health said degraded only after ${this.degradedAfter} ms`);
     if (!options.flaps) this.check(during.slice(first).every((look) => look.health === 'degraded'), 'INV-8 /health said ok while the fault was there');
   }

@@ -6,15 +6,22 @@
 #include "consumer/settle.h"
 #include "tests/support/claims.h"
 
-static void hold(struct con_batch *batch, uint64_t tag, size_t bytes, int64_t now_us)
+static void hold_for(struct con_batch *batch, enum con_turn turn, uint64_t tag, size_t bytes,
+                     int64_t now_us)
 {
     char *body = calloc(1, bytes + 1);
     struct con_arrival arrival = { .tag = tag,
+                                   .turn = turn,
                                    .bytes = sl_span_make(body, bytes),
                                    .routing_key = SL_SPAN_LITERAL("stripe.invoice.paid"),
                                    .attempt = 1 };
     CU_ASSERT_TRUE_FATAL(con_batch_hold(batch, &arrival, now_us));
     free(body);
+}
+
+static void hold(struct con_batch *batch, uint64_t tag, size_t bytes, int64_t now_us)
+{
+    hold_for(batch, CON_TURN_LIVE, tag, bytes, now_us);
 }
 
 /* The acknowledgements as text: "3+ 5 " is up to 3, then 5 alone. */
@@ -38,9 +45,9 @@ CLAIM(batch__an_idle_worker_does_not_wait)
 {
     struct con_batch batch;
     con_batch_init(&batch, 500);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 1000000), -1);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 1000000), -1);
     hold(&batch, 1, 10, 1000000);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 1000000), 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 1000000), 0);
     con_batch_done(&batch);
 }
 
@@ -50,10 +57,10 @@ CLAIM(batch__transactions_in_a_row_wait_shortly_for_company)
     con_batch_init(&batch, 2);
     con_batch_ended(&batch, 1000000);
     hold(&batch, 1, 10, 1000100);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 1000100), CON_BATCH_LINGER_US);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 1000100 + CON_BATCH_LINGER_US), 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 1000100), CON_BATCH_LINGER_US);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 1000100 + CON_BATCH_LINGER_US), 0);
     hold(&batch, 2, 10, 1000200);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 1000200), 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 1000200), 0);
     con_batch_done(&batch);
 }
 
@@ -65,14 +72,14 @@ CLAIM(batch__takes_the_oldest_within_its_limits)
     for (uint64_t tag = 1; tag <= 5; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 3);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 8, 0), 3);
     CU_ASSERT_EQUAL(taken[0]->tag, 1);
     CU_ASSERT_EQUAL(taken[2]->tag, 3);
     CU_ASSERT_EQUAL(taken[2]->state, CON_DELIVERY_RUNNING);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 1, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 1, 0), 1);
     CU_ASSERT_EQUAL(taken[0]->tag, 4);
     CU_ASSERT_EQUAL(batch.held_count, 5);
-    CU_ASSERT_EQUAL(batch.waiting_count, 1);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 1);
     con_batch_done(&batch);
 }
 
@@ -83,8 +90,8 @@ CLAIM(batch__a_transaction_is_bounded_in_bytes_but_takes_one_event_at_least)
     con_batch_init(&batch, 8);
     hold(&batch, 1, CON_BATCH_TAKEN_BYTES_MAX - 1, 0);
     hold(&batch, 2, CON_BATCH_TAKEN_BYTES_MAX + 1, 0);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 8, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 8, 0), 1);
     CU_ASSERT_EQUAL(taken[0]->tag, 2);
     con_batch_done(&batch);
 }
@@ -98,7 +105,7 @@ CLAIM(batch__a_worker_reads_no_more_than_it_may_hold_however_large_the_events)
     CU_ASSERT_FALSE(con_batch_is_full(&batch));
     hold(&batch, 2, 1, 0);
     CU_ASSERT_TRUE(con_batch_is_full(&batch));
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 8, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 8, 0), 1);
     CU_ASSERT_TRUE(con_batch_is_full(&batch)); /* running, so still held */
     con_batch_done(&batch);
 }
@@ -119,7 +126,7 @@ CLAIM(batch__what_arrives_is_copied)
     CU_ASSERT_TRUE(con_batch_hold(&batch, &arrival, 0));
     memset(body, 'x', 3);
     memset(key, 'x', 5);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 1, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 1, 0), 1);
     CU_ASSERT_TRUE(sl_span_is(taken[0]->bytes, "abc"));
     CU_ASSERT_TRUE(sl_span_is(taken[0]->routing_key, "k.e.y"));
     CU_ASSERT_TRUE(sl_span_is(taken[0]->traceparent, "00-1"));
@@ -137,13 +144,13 @@ CLAIM(batch__a_lost_connection_forgets_all_but_what_runs)
     for (uint64_t tag = 1; tag <= 4; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 2, 0), 2);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 2, 0), 2);
     struct con_delivery *running[2] = { NULL };
     CU_ASSERT_EQUAL(con_batch_forget(&batch, running), 2);
     CU_ASSERT_PTR_EQUAL(running[1], taken[1]);
     CU_ASSERT_EQUAL(batch.held_count, 0);
     CU_ASSERT_EQUAL(batch.held_bytes, 0);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 0), -1);
     hold(&batch, 1, 10, 0);
     CU_ASSERT_EQUAL(batch.held_count, 1);
     CU_ASSERT_EQUAL(taken[1]->tag, 2);
@@ -160,11 +167,11 @@ CLAIM(batch__what_was_taken_too_much_waits_again_in_order)
     for (uint64_t tag = 1; tag <= 5; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 4, 0), 4);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 4, 0), 4);
     con_batch_give_back(&batch, taken + 1, 3, 0);
-    CU_ASSERT_EQUAL(batch.waiting_count, 4);
-    CU_ASSERT_EQUAL(batch.waiting_bytes, 40);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 4, 0), 4);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 4);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].bytes, 40);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 4, 0), 4);
     CU_ASSERT_EQUAL(taken[0]->tag, 2);
     CU_ASSERT_EQUAL(taken[3]->tag, 5);
     con_batch_done(&batch);
@@ -183,15 +190,15 @@ CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
     for (uint64_t tag = 1; tag <= 5; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 3, 0), 3);
     taken[0]->state = CON_DELIVERY_LEAVING;
     con_batch_give_back_all(&batch, 0);
     acks[0] = '\0';
     CU_ASSERT_EQUAL(con_settle_release(&batch, note_release, NULL), 4);
     CU_ASSERT_STRING_EQUAL(acks, "2 3 4 5 ");
     CU_ASSERT_EQUAL(batch.held_count, 1);
-    CU_ASSERT_EQUAL(batch.waiting_count, 0);
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 0), -1);
     taken[0]->state = CON_DELIVERY_SETTLED;
     CU_ASSERT_EQUAL(settle(&batch), 1);
     CU_ASSERT_PTR_NULL(batch.first);
@@ -206,11 +213,11 @@ CLAIM(batch__a_failed_one_among_those_given_back_is_not_taken_again)
     for (uint64_t tag = 1; tag <= 4; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 3, 0), 3);
     taken[1]->state = CON_DELIVERY_LEAVING;
     con_batch_give_back_all(&batch, 0);
-    CU_ASSERT_EQUAL(batch.waiting_count, 3);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 3);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 3);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 3, 0), 3);
     CU_ASSERT_EQUAL(taken[0]->tag, 1);
     CU_ASSERT_EQUAL(taken[1]->tag, 3);
     CU_ASSERT_EQUAL(taken[2]->tag, 4);
@@ -225,7 +232,7 @@ CLAIM(settle__a_run_at_the_head_is_one_acknowledgement)
     for (uint64_t tag = 1; tag <= 5; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 4, 0), 4);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 4, 0), 4);
     CU_ASSERT_EQUAL(settle(&batch), 0);
     CU_ASSERT_STRING_EQUAL(acks, "");
     for (size_t i = 0; i < 4; i++) {
@@ -244,7 +251,7 @@ CLAIM(settle__one_delivery_is_acknowledged_alone)
     struct con_delivery *taken[1];
     con_batch_init(&batch, 4);
     hold(&batch, 9, 10, 0);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 1, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 1, 0), 1);
     taken[0]->state = CON_DELIVERY_SETTLED;
     CU_ASSERT_EQUAL(settle(&batch), 1);
     CU_ASSERT_STRING_EQUAL(acks, "9 ");
@@ -261,7 +268,7 @@ CLAIM(settle__nothing_in_work_is_covered_by_the_acknowledgement_of_others)
     for (uint64_t tag = 1; tag <= 6; tag++) {
         hold(&batch, tag, 10, 0);
     }
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 6, 0), 6);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 6, 0), 6);
     taken[0]->state = CON_DELIVERY_SETTLED;
     taken[1]->state = CON_DELIVERY_SETTLED;
     taken[2]->state = CON_DELIVERY_LEAVING;
@@ -287,15 +294,43 @@ CLAIM(batch__what_is_diverted_is_not_taken_and_those_around_it_are)
     hold(&batch, 1, 10, 0);
     hold(&batch, 2, 10, 0);
     con_batch_divert(&batch, batch.last, con_departure_early(batch.last, 60));
-    CU_ASSERT_EQUAL(batch.waiting_count, 1);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 1);
     hold(&batch, 3, 10, 0);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 2);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 3, 0), 2);
     CU_ASSERT_TRUE(taken[0]->tag == 1 && taken[1]->tag == 3);
     con_batch_done(&batch);
 
     hold(&batch, 1, 10, 0);
     con_batch_divert(&batch, batch.last, con_departure_early(batch.last, 60));
-    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, 0), -1);
-    CU_ASSERT_EQUAL(con_batch_take(&batch, taken, 3, 0), 0);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 0), -1);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 3, 0), 0);
+    con_batch_done(&batch);
+}
+
+CLAIM(batch__each_turn_has_its_own_line_and_acknowledgements_are_still_in_order_of_arrival)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[4];
+    struct con_delivery *copies[4];
+    con_batch_init(&batch, 4);
+    hold_for(&batch, CON_TURN_REPLAY, 1, 10, 0);
+    hold_for(&batch, CON_TURN_LIVE, 2, 10, 0);
+    hold_for(&batch, CON_TURN_REPLAY, 3, 10, 0);
+    hold_for(&batch, CON_TURN_LIVE, 4, 10, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 4, 0), 2);
+    CU_ASSERT_TRUE(taken[0]->tag == 2 && taken[1]->tag == 4);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_LIVE, 0), -1);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_REPLAY, 0), 0);
+    taken[0]->state = CON_DELIVERY_SETTLED;
+    taken[1]->state = CON_DELIVERY_SETTLED;
+    CU_ASSERT_EQUAL(settle(&batch), 2);
+    CU_ASSERT_STRING_EQUAL(acks, "2 4 ");
+    hold_for(&batch, CON_TURN_LIVE, 5, 10, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_REPLAY, copies, 4, 0), 2);
+    CU_ASSERT_TRUE(copies[0]->tag == 1 && copies[1]->tag == 3);
+    con_batch_give_back_all(&batch, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_REPLAY, copies, 4, 0), 2);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 4, 0), 1);
+    CU_ASSERT_EQUAL(taken[0]->tag, 5);
     con_batch_done(&batch);
 }

@@ -18,7 +18,9 @@ struct bench {
 
 static void bench_init(struct bench *bench)
 {
-    *bench = (struct bench){ .billing = con_billing_new(PARAM_BYTES_MAX, "billing") };
+    *bench =
+        (struct bench){ .billing = con_billing_new(PARAM_BYTES_MAX, "billing",
+                                                   &(struct con_billing_asks){ .is_on = true }) };
     story_init(&bench->story);
     CU_ASSERT_FATAL(bench->billing != NULL);
 }
@@ -120,12 +122,14 @@ CLAIM(billing_apply__the_parameters_are_those_of_the_statements)
     add(&bench, "e5", "invoice.created", 10, "{'id':'in_1','lines':{'data':[{'id':'il_1'}]}}");
     add(&bench, "e6", "invoice.deleted", 10, "{'id':'in_2'}");
     add(&bench, "e7", "invoice_payment.paid", 10, "{'id':'ip_1'}");
+    add(&bench, "e8", "account.application.deauthorized", 10, "{'id':'ca_1'}");
+    bench.events[7].envelope.account = SL_SPAN_LITERAL("acct_1");
     read_all(&bench);
     char room[512];
     plan(&bench, 0, bench.count, room);
     size_t step_count = 0;
     const struct sl_pg_step *steps = con_billing_steps(bench.billing, &step_count);
-    CU_ASSERT_EQUAL(step_count, 11);
+    CU_ASSERT_EQUAL(step_count, 12);
 
     static const struct {
         const char *cast;
@@ -180,6 +184,7 @@ CLAIM(billing_apply__the_columns_are_named_in_the_statements_in_this_order)
         [CON_BILLING_INVOICE] = "invoice_upsert.sql",
         [CON_BILLING_INVOICE_LINE] = "invoice_line_upsert.sql",
         [CON_BILLING_INVOICE_PAYMENT] = "invoice_payment_upsert.sql",
+        [CON_BILLING_ACCOUNT] = "account_upsert.sql",
     };
     for (size_t table = 0; table < CON_BILLING_TABLES; table++) {
         const char *at = NULL;
@@ -315,7 +320,7 @@ CLAIM(billing_apply__parameters_over_the_limit_are_the_batch_s_fault)
     SL_DONE(bench_done) struct bench bench;
     bench_init(&bench);
     con_billing_free(bench.billing);
-    bench.billing = con_billing_new(256, "billing");
+    bench.billing = con_billing_new(256, "billing", &(struct con_billing_asks){ .is_on = true });
     add(&bench, "e0", "customer.updated", 30, "{'id':'cus_1','created':1}");
     read_all(&bench);
     struct sl_err err = { 0 };
@@ -448,4 +453,119 @@ CLAIM(billing_apply__what_nothing_orders_is_counted)
     CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
     CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 2);
     CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "SS");
+}
+
+/* A thin event about cus_1. */
+static void add_thin(struct bench *bench, const char *id, bool livemode)
+{
+    add(bench, id, "v1.customer.updated", 10, "{}");
+    struct con_event *event = &bench->events[bench->count - 1];
+    event->envelope.livemode = livemode;
+    event->json =
+        story_json(&bench->story,
+                   "{'object':'v2.core.event','related_object':{'id':'cus_1','type':'customer'}}");
+}
+
+CLAIM(billing_apply__what_nothing_orders_is_asked_of_stripe)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add(&bench, "e1", "customer.updated", 10, "{'id':'cus_1','created':1,'name':'b'}");
+    read_all(&bench);
+    char room[512];
+    plan(&bench, 0, 1, room);
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "twins:1");
+    twin(&bench, 1, "e1", "{'data':{'object':{'id':'cus_1','created':1,'name':'b'}}}");
+    twin(&bench, 1, "e3", "{'data':{'object':{'id':'cus_1','created':1,'name':'c'}}}");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
+    written(&bench, "customer_upsert", "cus_1", "f");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "refetch_ask:1");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 1);
+}
+
+CLAIM(billing_apply__thin_events_ask_once_they_are_claimed_and_only_in_the_mode_of_the_key)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    add_thin(&bench, "e1", false);
+    add_thin(&bench, "e2", false);
+    add_thin(&bench, "e3", true);
+    add(&bench, "e4", "v1.payout.paid", 10, "{}");
+    read_all(&bench);
+    char room[512];
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "IIII");
+    bench.events[1].verdict = CON_DUPLICATE;
+    CU_ASSERT_STRING_EQUAL(plan(&bench, 0, bench.count, room), "refetch_ask:1");
+    CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    CU_ASSERT_STRING_EQUAL(plan(&bench, 1, 3, room), "");
+    CU_ASSERT_EQUAL(con_billing_settle(bench.billing), 0);
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "IUII");
+}
+
+CLAIM(billing_apply__lists_in_part_are_asked_for_where_they_were_written)
+{
+    static const struct {
+        const char *type;
+        bool is_written;
+        const char *want;
+    } rows[] = {
+        { "customer.subscription.updated", true, "refetch_ask:1" },
+        { "customer.subscription.updated", false, "twins:1" }, /* older than the table's */
+        { "sluice.subscription.observed", true, "" },          /* Stripe's own answer */
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        SL_DONE(bench_done) struct bench bench;
+        bench_init(&bench);
+        add(&bench, "e1", rows[i].type, 10,
+            "{'id':'sub_1','items':{'data':[{'id':'si_1'}],'has_more':true}}");
+        read_all(&bench);
+        char room[512];
+        plan(&bench, 0, 1, room);
+        if (rows[i].is_written) {
+            written(&bench, "subscription_upsert", "sub_1", "f");
+        }
+        CU_ASSERT_STRING_EQUAL(again(&bench, room), rows[i].want);
+        CU_ASSERT_STRING_EQUAL(again(&bench, room), "");
+    }
+}
+
+CLAIM(billing_apply__an_answer_that_ties_is_asked_for_again_but_not_while_a_test_clock_stands)
+{
+    static const struct {
+        const char *object, *want;
+    } rows[] = {
+        { "{'id':'cus_1','created':1}", "refetch_ask:1" },
+        { "{'id':'cus_1','created':1,'test_clock':'clock_1'}", "" },
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        SL_DONE(bench_done) struct bench bench;
+        bench_init(&bench);
+        add(&bench, "e1", "sluice.customer.observed", 10, rows[i].object);
+        read_all(&bench);
+        char room[512];
+        plan(&bench, 0, 1, room); /* and nothing was written */
+        CU_ASSERT_STRING_EQUAL(again(&bench, room), "twins:1");
+        char event[128];
+        snprintf(event, sizeof event, "{'data':{'object':%s}}", rows[i].object);
+        twin(&bench, 1, "e1", event);
+        twin(&bench, 1, "e2", "{'data':{'object':{'id':'cus_1','created':1,'name':'c'}}}");
+        CU_ASSERT_STRING_EQUAL(again(&bench, room), "customer_upsert:1");
+        written(&bench, "customer_upsert", "cus_1", "f");
+        CU_ASSERT_STRING_EQUAL(again(&bench, room), rows[i].want);
+    }
+}
+
+CLAIM(billing_apply__without_a_key_nothing_is_asked)
+{
+    SL_DONE(bench_done) struct bench bench;
+    bench_init(&bench);
+    con_billing_free(bench.billing);
+    bench.billing = con_billing_new(PARAM_BYTES_MAX, "billing", &(struct con_billing_asks){ 0 });
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench.billing);
+    add_thin(&bench, "e1", false);
+    read_all(&bench);
+    char room[512];
+    CU_ASSERT_STRING_EQUAL(plan(&bench, 0, 1, room), "");
+    CU_ASSERT_STRING_EQUAL(verdicts(&bench, room), "I");
 }

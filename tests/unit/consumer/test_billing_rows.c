@@ -145,7 +145,7 @@ CLAIM(billing_rows__a_subscription_from_before_2025_03_31)
         row_of(&story, "customer.subscription.created", subscription_before);
     EXPECT(row, { "customer", "cus_1" }, { "status", "active" },
            { "current_period_start", "1700000000" }, { "current_period_end", "1702592000" },
-           { "discounts", "[{'id':'di_1'}]" }, { "latest_invoice", "in_1" },
+           { "discounts", "['di_1']" }, { "latest_invoice", "in_1" },
            { "application_fee_percent", "2.5" }, { "items_has_more", "false" },
            { "cancel_at_period_end", "false" });
     CU_ASSERT(row->children_complete);
@@ -241,7 +241,8 @@ CLAIM(billing_rows__an_invoice_is_the_same_row_in_both_shapes)
         "{'id':'in_1','object':'invoice','created':1700000000,'customer':'cus_1','subscription':'sub_1',"
         "'status':'paid','paid':true,'charge':'ch_1','payment_intent':'pi_1','attempt_count':1,"
         "'amount_due':1000,'amount_paid':1000,'amount_remaining':0,"
-        "'total_tax_amounts':[{'amount':5}],'discount':null,'discounts':[],"
+        "'total_tax_amounts':[{'amount':5,'inclusive':true,'tax_rate':{'id':'txr_1'},'taxable_amount':95}],"
+        "'discount':null,'discounts':[],"
         "'status_transitions':{'finalized_at':1,'paid_at':2,'marked_uncollectible_at':null,'voided_at':null},"
         "'lines':{'data':[{'id':'il_1','type':'subscription','amount':1000,'subscription':'sub_1',"
         "'subscription_item':'si_1','proration':false,'price':{'id':'price_1','product':'prod_1',"
@@ -252,7 +253,9 @@ CLAIM(billing_rows__an_invoice_is_the_same_row_in_both_shapes)
         "'subscription_details':{'subscription':'sub_1','metadata':{}}},"
         "'status':'paid','attempt_count':1,'amount_due':1000,'amount_paid':1000,'amount_remaining':0,"
         "'charge':'ch_1','payment_intent':'pi_1',"
-        "'total_taxes':[{'amount':5}],'discounts':[],"
+        "'total_taxes':[{'amount':5,'tax_behavior':'inclusive','type':'tax_rate_details',"
+        "'tax_rate_details':{'tax_rate':'txr_1'},'taxable_amount':95}],"
+        "'discounts':[],"
         "'status_transitions':{'finalized_at':1,'paid_at':2,'marked_uncollectible_at':null,'voided_at':null},"
         "'lines':{'data':[{'id':'il_1','amount':1000,'quantity':1,'subscription':null,"
         "'parent':{'type':'subscription_item_details','invoice_item_details':null,"
@@ -268,8 +271,10 @@ CLAIM(billing_rows__an_invoice_is_the_same_row_in_both_shapes)
         EXPECT(row, { "customer", "cus_1" }, { "subscription", "sub_1" },
                { "parent_type", "subscription_details" }, { "status", "paid" },
                { "payment_intent", "pi_1" }, { "charge", "ch_1" }, { "amount_paid", "1000" },
-               { "total_taxes", "[{'amount':5}]" }, { "finalized_at", "1" }, { "paid_at", "2" },
-               { "voided_at", "NULL" }, { "discounts", "[]" }, { "lines_has_more", "false" });
+               { "total_taxes", "[{'amount':5,'tax_behavior':'inclusive','type':'tax_rate_details',"
+                                "'tax_rate_details':{'tax_rate':'txr_1'},'taxable_amount':95}]" },
+               { "finalized_at", "1" }, { "paid_at", "2" }, { "voided_at", "NULL" },
+               { "discounts", "[]" }, { "lines_has_more", "false" });
         CU_ASSERT_EQUAL(row->version.progress[0], 4);
         CU_ASSERT_EQUAL(row->version.progress[1], 1);
         CU_ASSERT_EQUAL(row->version.progress[2], 1000);
@@ -279,6 +284,61 @@ CLAIM(billing_rows__an_invoice_is_the_same_row_in_both_shapes)
                { "subscription_item", "si_1" }, { "proration", "false" }, { "price", "price_1" },
                { "product", "prod_1" }, { "unit_amount_decimal", "1000" }, { "quantity", "1" },
                { "period_start", "10" }, { "period_end", "20" }, { "taxes", "[]" });
+    }
+}
+
+CLAIM(billing_rows__old_lists_in_the_words_of_today)
+{
+    static const struct {
+        const char *taxes;
+        const char *want;
+    } cases[] = {
+        { "null", "NULL" },
+        { "[]", "[]" },
+        { "{'amount':1}", "{'amount':1}" },
+        { "[3,null]", "[3,null]" },
+        { "[{}]", "[{}]" },
+        { "[{'inclusive':false,'tax_rate':'txr_1'},{'amount':2}]",
+          "[{'tax_behavior':'exclusive','type':'tax_rate_details','tax_rate_details':{'tax_rate':'txr_1'}},"
+          "{'amount':2}]" },
+        { "[{'inclusive':null,'tax_rate':null}]", "[{'inclusive':null,'tax_rate':null}]" },
+        { "[{'inclusive':true,'a\\u0000':1}]", "[{'inclusive':true,'a\\ufffd':1}]" },
+    };
+    SL_DONE(story_done) struct story story;
+    story_init(&story);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char object[512];
+        snprintf(object, sizeof object,
+                 "{'id':'in_1','total_tax_amounts':%s,'discount':{'coupon':7}}", cases[i].taxes);
+        EXPECT(row_of(&story, "invoice.updated", object), { "total_taxes", cases[i].want },
+               { "discounts", "[{'coupon':7}]" });
+    }
+}
+
+CLAIM(billing_rows__what_was_paid_outside_stripe_is_paid)
+{
+    static const struct {
+        const char *status;
+        const char *is_outside;
+        const char *paid;
+        const char *remaining;
+        int64_t progress;
+    } cases[] = {
+        { "paid", "true", "500", "0", 500 },
+        { "paid", "false", "100", "400", 100 },
+        { "open", "true", "100", "400", 100 },
+    };
+    SL_DONE(story_done) struct story story;
+    story_init(&story);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char object[512];
+        snprintf(object, sizeof object,
+                 "{'id':'in_1','status':'%s','amount_due':500,'amount_paid':100,"
+                 "'amount_remaining':400,'paid_out_of_band':%s}",
+                 cases[i].status, cases[i].is_outside);
+        const struct con_billing_row *row = row_of(&story, "invoice.updated", object);
+        EXPECT(row, { "amount_paid", cases[i].paid }, { "amount_remaining", cases[i].remaining });
+        CU_ASSERT_EQUAL(row->version.progress[2], cases[i].progress);
     }
 }
 

@@ -114,6 +114,34 @@ CLAIM(billing_tie__nested_objects_hold_only_what_changed_and_lists_are_whole)
     expect(lists, 2, "evt_1", true);
 }
 
+CLAIM(billing_tie__what_took_a_value_and_lost_it_again_is_laid_end_to_end)
+{
+    /* By its values alone the first follows the last: both have no b, or no a. */
+    const struct said keys[] = {
+        { "evt_9", "{\"m\":{\"a\":\"1\"},\"x\":1}", "{\"m\":{\"a\":null}}" },
+        { "evt_7", "{\"m\":{\"a\":\"2\"},\"x\":1}", "{\"m\":{\"a\":\"1\"}}" },
+        { "evt_5", "{\"m\":{\"a\":\"2\",\"b\":\"1\"},\"x\":1}", "{\"m\":{\"b\":null}}" },
+        { "evt_1", "{\"m\":{\"b\":\"1\"},\"x\":1}", "{\"m\":{\"a\":\"2\"}}" },
+    };
+    expect(keys, 4, "evt_1", true);
+
+    /* There and back and there again: two of them leave the same object. */
+    const struct said again[] = {
+        { "evt_2", "{\"x\":1}", "{\"x\":0}" },
+        { "evt_9", "{\"x\":0}", "{\"x\":1}" },
+        { "evt_1", "{\"x\":1}", "{\"x\":0}" },
+    };
+    expect(again, 3, "evt_2", true);
+
+    /* A key that was not there before is taken back by null. */
+    const struct said added[] = {
+        { "evt_9", "{\"a\":1,\"b\":1}", "{\"b\":null}" },
+        { "evt_5", "{\"b\":1}", "{\"a\":1}" },
+        { "evt_7", "{\"a\":1}", "{\"a\":null}" },
+    };
+    expect(added, 3, "evt_5", true);
+}
+
 CLAIM(billing_tie__events_that_left_the_same_object_need_no_order)
 {
     const struct said said[] = {

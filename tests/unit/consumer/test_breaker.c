@@ -13,6 +13,7 @@ static const struct con_breaker_policy usual = {
 /*
  * A story: each letter is one moment, and the trace says what came of it.
  *   p an event passed, f one failed in its first try, r one failed in its second, a one asks to be tried, + ten seconds go by, T tripped,
+ *   1, 2 another process's has opened at that time,
  *   o forced open, c forced closed, e the force ends
  *   . nothing changed, O opened, C closed, y may be tried, ? is the probe, n is held
  */
@@ -33,6 +34,10 @@ static void tell(struct con_breakers *breakers, const char *moments, char *trace
             break;
         case 'r':
             trace[at++] = changes[con_breakers_failed(breakers, type, 2, now_ms)];
+            break;
+        case '1':
+        case '2':
+            trace[at++] = changes[con_breakers_heard(breakers, type, *moment - '0', now_ms)];
             break;
         case 'T':
             trace[at++] = changes[con_breakers_trip(breakers, type, now_ms)];
@@ -222,4 +227,20 @@ CLAIM(breaker__the_stay_of_what_is_held_grows_with_the_probes_that_failed_and_ha
         CU_ASSERT_EQUAL(con_breakers_failed(breakers, type, 1, now_ms), CON_BREAKER_SAME);
     }
     con_breakers_free(breakers);
+}
+
+CLAIM(breaker__what_opened_elsewhere_opens_it_once_and_its_own_probe_closes_it)
+{
+    expect(&usual, "1a11++++++apa1a", "On..?Cy.y");
+}
+
+CLAIM(breaker__what_opens_anew_elsewhere_is_heard_anew_and_what_is_older_is_not)
+{
+    expect(&usual, "2++++++ap1a2a", "O?C.y.y");
+    expect(&usual, "1++++++ap2a", "O?COn");
+}
+
+CLAIM(breaker__what_was_closed_by_an_operator_does_not_listen)
+{
+    expect(&usual, "c1ae1a", "..y..y");
 }

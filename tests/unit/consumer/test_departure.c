@@ -91,6 +91,20 @@ CLAIM(departure__the_next_try_finds_its_number_and_its_history)
     con_departure_free(delivery.departure);
 }
 
+CLAIM(departure__a_copy_of_a_replay_comes_back_to_the_queue_of_replays)
+{
+    struct con_delivery delivery = first_delivery(0);
+    struct con_departure_message copy;
+    delivery.turn = CON_TURN_REPLAY;
+    depart(&delivery, "the parent is missing", 5, &copy);
+    CU_ASSERT_STRING_EQUAL(copy.message.exchange, "sluice.delay.02");
+    CU_ASSERT_TRUE(sl_delay_is_replay_key(copy.message.routing_key));
+    con_departure_free(delivery.departure);
+    depart(&delivery, "no", 0, &copy);
+    CU_ASSERT_TRUE(sl_span_is(copy.message.routing_key, "billing"));
+    con_departure_free(delivery.departure);
+}
+
 CLAIM(departure__a_later_try_keeps_what_the_first_one_knew)
 {
     arriving[0] = (struct sl_amqp_header){ .name = "sluice-attempt", .number = 4 };

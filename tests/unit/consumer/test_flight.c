@@ -58,8 +58,7 @@ static void die_with(size_t first, size_t count)
 
 static bool is_deadly(const struct con_flight *flight, size_t i)
 {
-    return con_flight_is_deadly(flight,
-                                con_flight_key(deliveries[i].message_id, deliveries[i].bytes));
+    return con_flight_is_deadly(flight, &deliveries[i]);
 }
 
 CLAIM(flight__a_life_that_ended_in_order_leaves_no_suspicion)
@@ -187,5 +186,5 @@ CLAIM(flight__without_a_file_everything_else_works)
     con_flight_end(NULL);
     con_flight_free(NULL);
     CU_ASSERT_FALSE(con_flight_is_isolating(NULL));
-    CU_ASSERT_FALSE(con_flight_is_deadly(NULL, 7));
+    CU_ASSERT_FALSE(con_flight_is_deadly(NULL, list[0]));
 }

@@ -159,7 +159,7 @@ CLAIM(departure__its_message_survives_the_way_to_the_parker)
                                    .attempt = 2,
                                    .traceparent = SL_SPAN_LITERAL("00-aa-bb-01") };
     CU_ASSERT_TRUE_FATAL(con_batch_hold(&batch, &arrival, 0));
-    CU_ASSERT_EQUAL_FATAL(con_batch_take(&batch, taken, 1, 0), 1);
+    CU_ASSERT_EQUAL_FATAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 1, 0), 1);
     struct sl_envelope event;
     struct sl_err why;
     CU_ASSERT_TRUE_FATAL(sl_envelope_decode(taken[0]->bytes, &event, &why));

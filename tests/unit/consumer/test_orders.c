@@ -89,9 +89,10 @@ CLAIM(orders__a_breaker_is_of_one_subsystem_and_one_type)
     CU_ASSERT_EQUAL(force("search", "a.b"), CON_FORCE_NONE);
     CU_ASSERT_EQUAL(force("search", "a.e"), CON_FORCE_NONE);
     const struct con_order *billing_order = con_orders_of(&orders, "billing");
-    CU_ASSERT_STRING_EQUAL(con_order_trips(billing_order, 0, NOW_US), "a.b");
-    for (size_t i = 1; i < CON_ORDER_BREAKERS_MAX; i++) {
-        CU_ASSERT_PTR_NULL(con_order_trips(billing_order, i, NOW_US));
+    CU_ASSERT_STRING_EQUAL(con_order_breaker(billing_order, 0, NOW_US), "a.b");
+    CU_ASSERT_STRING_EQUAL(con_order_breaker(billing_order, 1, NOW_US), "a.c");
+    for (size_t i = 2; i < CON_ORDER_BREAKERS_MAX; i++) {
+        CU_ASSERT_PTR_NULL(con_order_breaker(billing_order, i, NOW_US));
     }
     CU_ASSERT_EQUAL(orders.strange, 3);
 }
@@ -158,4 +159,25 @@ CLAIM(orders__more_to_park_than_there_is_room_for_is_counted)
     }
     read_rows(rows, SL_COUNT(rows));
     CU_ASSERT_EQUAL(orders.strange, 1);
+}
+
+CLAIM(orders__a_breaker_elsewhere_is_of_a_subsystem_that_runs_here_and_the_next_reading_forgets_it)
+{
+    read_rows(NULL, 0);
+    con_orders_elsewhere_begin(&orders);
+    con_orders_elsewhere_note(&orders, SL_SPAN_LITERAL("search"), SL_SPAN_LITERAL("a.b"), 7);
+    con_orders_elsewhere_note(&orders, SL_SPAN_LITERAL("unknown"), SL_SPAN_LITERAL("a.b"), 7);
+    con_orders_elsewhere_note(&orders, SL_SPAN_LITERAL("search"), SL_SPAN_LITERAL("a.c"), 0);
+    const struct con_elsewhere *seen = con_order_elsewhere(con_orders_of(&orders, "search"), 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(seen);
+    CU_ASSERT_STRING_EQUAL(seen->type, "a.b");
+    CU_ASSERT_EQUAL(seen->since_ms, 7);
+    CU_ASSERT_PTR_NULL(con_order_elsewhere(con_orders_of(&orders, "billing"), 0));
+    CU_ASSERT_PTR_NULL(con_order_elsewhere(con_orders_of(&orders, "search"), 1));
+    for (size_t i = 0; i < 2 * CON_ELSEWHERE_MAX; i++) {
+        con_orders_elsewhere_note(&orders, SL_SPAN_LITERAL("search"), SL_SPAN_LITERAL("a.d"), 9);
+    }
+    CU_ASSERT_EQUAL(orders.elsewhere_count, CON_ELSEWHERE_MAX);
+    con_orders_elsewhere_begin(&orders);
+    CU_ASSERT_PTR_NULL(con_order_elsewhere(con_orders_of(&orders, "search"), 0));
 }

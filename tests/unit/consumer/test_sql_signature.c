@@ -36,21 +36,21 @@ CLAIM(sql_signature__a_function_is_called_by_name_with_what_it_takes)
         bool takes_raw;
     } cases[] = {
         { { "event_id text", "type text", "body jsonb" },
-          "SELECT e.place, app.f(event_id => e.event_id, type => e.type, body => e.body::jsonb) FROM "
+          "SELECT e.place, pg_catalog.left(app.f(event_id => e.event_id, type => e.type, body => e.body::jsonb)::text, 16) FROM "
           "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS e(event_id, type, body, "
           "place) ORDER BY e.place",
           false },
         { { "raw bytea", "attempt bigint", "?own integer" },
-          "SELECT e.place, app.f(attempt => e.attempt::integer, raw => e.raw) FROM "
+          "SELECT e.place, pg_catalog.left(app.f(attempt => e.attempt::integer, raw => e.raw)::text, 16) FROM "
           "unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS e(attempt, raw, place) ORDER BY "
           "e.place",
           true },
         { { "body json", "account character varying" },
-          "SELECT e.place, app.f(body => e.body::json, account => e.account) FROM unnest($1::text[], "
+          "SELECT e.place, pg_catalog.left(app.f(body => e.body::json, account => e.account)::text, 16) FROM unnest($1::text[], "
           "$2::text[]) WITH ORDINALITY AS e(body, account, place) ORDER BY e.place",
           false },
         { { "" },
-          "SELECT e.place, app.f() FROM unnest($1::text[]) WITH ORDINALITY AS e(event_id, place) "
+          "SELECT e.place, pg_catalog.left(app.f()::text, 16) FROM unnest($1::text[]) WITH ORDINALITY AS e(event_id, place) "
           "ORDER BY e.place",
           false },
     };
@@ -111,7 +111,8 @@ CLAIM(sql_signature__what_cannot_be_called_is_said_with_what_is_expected)
         CU_ASSERT_FALSE(read_one(cases[i].arguments, cases[i].kind, cases[i].returns_set,
                                  &signature, &sql, &err));
         CU_ASSERT_STRING_EQUAL(err.text, cases[i].expected);
-        CU_ASSERT_EQUAL(err.code, SL_E_PG_HALT);
+        bool is_missing = strstr(err.text, "there is no function") != NULL;
+        CU_ASSERT_EQUAL(err.code, is_missing ? SL_E_PG_UNREADY : SL_E_PG_HALT);
         sl_buf_done(&sql);
     }
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/command_table.h"
 #include "tests/support/claims.h"
 
 CLAIM(commands__every_one_has_a_purpose_an_example_and_is_found_by_its_name)

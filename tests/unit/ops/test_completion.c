@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/commands.h"
+#include "ops/command_table.h"
 #include "ops/manual.h"
 #include "ops/usage.h"
 #include "tests/support/claims.h"
@@ -67,6 +67,10 @@ CLAIM(manual__every_command_has_its_section)
     for (size_t i = 0; (command = ops_commands_at(i)) != NULL; i++) {
         CU_ASSERT_TRUE(has(page, ".Ss ", command->name, "\n"));
     }
-    CU_ASSERT_PTR_NOT_NULL(strstr(page, ".It Ev AMQP_URL\n"));
+    static const char *const parts[] = { ".It Ev AMQP_URL\n", ".Sh FILES\n",    ".Sh EXIT STATUS\n",
+                                         ".Sh SIGNALS\n",     ".Sh SEE ALSO\n", ".Ev NO_COLOR\n" };
+    for (size_t i = 0; i < SL_COUNT(parts); i++) {
+        CU_ASSERT_PTR_NOT_NULL(strstr(page, parts[i]));
+    }
     free(page);
 }

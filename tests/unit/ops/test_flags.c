@@ -60,6 +60,26 @@ CLAIM(flags__both_spellings_and_any_order_are_read)
     CU_ASSERT_EQUAL(got.output, OPS_OUTPUT_JSON);
 }
 
+CLAIM(flags__a_dry_run_wins_over_yes_wherever_it_stands)
+{
+    static const char *const lines[][2] = {
+        { "--yes", "--dry-run" }, { "--dry-run", "--yes" }, { "-n", "-y" }, { "-yn", "-y" }
+    };
+    for (size_t i = 0; i < SL_COUNT(lines); i++) {
+        struct sl_err err = { 0 };
+        bool is_meant = false;
+        int first = 0;
+        const struct ops_flag flags[] = { OPS_FLAGS_MEANT(is_meant) };
+        char name[] = "cmd";
+        char words[2][16];
+        snprintf(words[0], sizeof words[0], "%s", lines[i][0]);
+        snprintf(words[1], sizeof words[1], "%s", lines[i][1]);
+        char *argv[] = { name, words[0], words[1], NULL };
+        CU_ASSERT_TRUE(ops_flags_read(flags, SL_COUNT(flags), 3, argv, 0, 0, &first, &err));
+        CU_ASSERT_FALSE(is_meant);
+    }
+}
+
 CLAIM(flags__what_is_not_given_keeps_its_value)
 {
     struct got got;
@@ -92,9 +112,10 @@ static const struct {
     { "cmd --count 5x", "not '5x'" },
     { "cmd --count -5", "--count takes a whole number" },
     { "cmd --wait 5", "--wait takes a duration with its unit" },
-    { "cmd --wait 2m", "--wait must be between 0s and 60s" },
+    { "cmd --wait 2m", "--wait must be between 0s and 1m" },
     { "cmd --all=yes", "--all takes no value" },
     { "cmd --file=", "--file needs a value that is not empty" },
+    { "cmd -o jsn", "--output is not 'jsn'; did you mean json?" },
     { "cmd -o yaml", "--output is table or json, not 'yaml'" },
     { "cmd a b c", "'c' is one argument too many" },
 };

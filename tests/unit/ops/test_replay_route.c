@@ -1,15 +1,15 @@
-#include "ops/dead/replay_route.h"
+#include "ops/replay/replay_route.h"
 
 #include "tests/support/claims.h"
 
-CLAIM(replay_route__a_letter_goes_to_its_own_subsystem_only)
+CLAIM(replay_route__a_letter_goes_to_the_replays_of_its_own_subsystem_only)
 {
     struct ops_replay_route route;
     struct sl_err err;
     CU_ASSERT_TRUE(ops_replay_route(SL_SPAN_LITERAL("billing"),
                                     SL_SPAN_LITERAL("stripe.invoice.paid"), &route, &err));
     CU_ASSERT_STRING_EQUAL(route.exchange, "sluice.due");
-    CU_ASSERT_STRING_EQUAL(route.key, "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.billing");
+    CU_ASSERT_STRING_EQUAL(route.key, "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.billing.replay");
 }
 
 CLAIM(replay_route__what_was_bound_to_no_queue_goes_where_it_went_first)

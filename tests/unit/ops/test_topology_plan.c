@@ -89,6 +89,10 @@ CLAIM(topology_plan__queues_have_exactly_the_arguments_of_the_law)
                     "x-queue-type=quorum x-dead-letter-exchange=sluice.parked "
                     "x-dead-letter-routing-key=billing x-dead-letter-strategy=at-least-once "
                     "x-overflow=reject-publish x-delivery-limit=20");
+    check_arguments(&fixture, SL_AMQP_DECLARE_QUEUE, "sluice.billing.replay",
+                    "x-queue-type=quorum x-dead-letter-exchange=sluice.parked "
+                    "x-dead-letter-routing-key=billing x-dead-letter-strategy=at-least-once "
+                    "x-overflow=reject-publish x-delivery-limit=20");
     check_arguments(&fixture, SL_AMQP_DECLARE_QUEUE, "sluice.billing.parked",
                     "x-queue-type=quorum x-overflow=reject-publish x-delivery-limit=1000000");
     check_arguments(&fixture, SL_AMQP_DECLARE_QUEUE, "sluice.unrouted",
@@ -157,6 +161,9 @@ CLAIM(topology_plan__bindings_lead_where_the_law_says)
     CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.due",
                                "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.billing",
                                "sluice.billing"));
+    CU_ASSERT_TRUE(has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.due",
+                               "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.billing.replay",
+                               "sluice.billing.replay"));
     CU_ASSERT_TRUE(
         has_binding(&fixture, SL_AMQP_BIND_QUEUE, "sluice.unrouted", "", "sluice.unrouted"));
     CU_ASSERT_TRUE(

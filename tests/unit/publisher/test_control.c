@@ -8,6 +8,13 @@
 #include "shared/clock.h"
 #include "tests/support/claims.h"
 
+static struct pub_pauses pauses(struct pub_gate *gate)
+{
+    struct pub_pauses now = { 0 };
+    pub_gate_read_pauses(gate, &now);
+    return now;
+}
+
 /* The commands without their socket; log lines go to a file. */
 struct world {
     struct sl_loop *loop;
@@ -61,6 +68,7 @@ static void open_world(struct world *world)
         .gate = pub_gate_new(world->loop, world->log, world->metrics, &err),
         .levels = &world->levels,
         .sources = &world->sources,
+        .metrics = world->metrics,
         .service = "billing-in",
         .look = look,
         .replay = replay,
@@ -113,7 +121,7 @@ CLAIM(control__a_pause_is_told_shown_and_ended)
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"until\":null,\"refused\":0}]}"));
     said = ask(&world, "{\"command\":\"pause\",\"for_ms\":60000}");
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "{\"source\":null,\"answer\":503,"));
-    CU_ASSERT_EQUAL(pub_gate_pauses(world.control.gate)->count, 2);
+    CU_ASSERT_EQUAL(pauses(world.control.gate).count, 2);
     said = ask(&world, "{\"command\":\"resume\"}");
     CU_ASSERT_STRING_EQUAL(said, "{\"ok\":true,\"ended\":2,\"paused\":[]}\n");
     said = ask(&world, "{\"command\":\"resume\",\"source\":\"stripe\"}");
@@ -130,12 +138,12 @@ CLAIM(control__a_pause_with_an_end_ends_by_itself)
     static char logged[16384];
     open_world(&world);
     ask(&world, "{\"command\":\"pause\",\"source\":\"internal\",\"for_ms\":20}");
-    CU_ASSERT_EQUAL(pub_gate_pauses(world.control.gate)->count, 1);
+    CU_ASSERT_EQUAL(pauses(world.control.gate).count, 1);
     int64_t until_ms = sl_clock_mono_ms() + 10000;
-    while (pub_gate_pauses(world.control.gate)->count > 0 && sl_clock_mono_ms() < until_ms) {
+    while (pauses(world.control.gate).count > 0 && sl_clock_mono_ms() < until_ms) {
         event_base_loop(sl_loop_base(world.loop), EVLOOP_ONCE);
     }
-    CU_ASSERT_EQUAL(pub_gate_pauses(world.control.gate)->count, 0);
+    CU_ASSERT_EQUAL(pauses(world.control.gate).count, 0);
     close_world(&world, logged, sizeof logged);
     CU_ASSERT_EQUAL(count_of(logged, "ingest.resumed"), 1);
     CU_ASSERT_PTR_NOT_NULL(strstr(logged, "its time is over"));
@@ -161,7 +169,7 @@ CLAIM(control__what_makes_no_sense_changes_nothing)
     for (size_t i = 0; i < SL_COUNT(lines); i++) {
         CU_ASSERT(sl_span_starts_with(sl_span_of(ask(&world, lines[i])), "{\"ok\":false,"));
     }
-    CU_ASSERT_EQUAL(pub_gate_pauses(world.control.gate)->count, 0);
+    CU_ASSERT_EQUAL(pauses(world.control.gate).count, 0);
     CU_ASSERT_EQUAL(world.levels.level, SL_INFO);
     CU_ASSERT_EQUAL(world.levels.degraded, SL_WARN);
     close_world(&world, logged, sizeof logged);
@@ -244,4 +252,20 @@ CLAIM(control__a_replay_is_begun_and_its_rate_is_set_only_when_one_is_named)
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "\"ok\":false"));
     CU_ASSERT_EQUAL(world.replays, 3);
     close_world(&world, logged, sizeof logged);
+}
+
+CLAIM(control__metrics_are_told_as_one_text)
+{
+    static struct world world;
+    char said[4096];
+    open_world(&world);
+    sl_series_add(sl_metrics_series(world.metrics, SL_M_EVENTS_RECEIVED, "stripe", "unavailable"),
+                  7);
+    const char *answer = ask(&world, "{\"command\":\"metrics\"}");
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "{\"ok\":true,\"metrics\":\""));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(answer, "sluice_events_received_total{source=\\\"stripe\\\",outcome=\\\"unavailable"
+                       "\\\"} 7\\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "process_start_time_seconds"));
+    close_world(&world, said, sizeof said);
 }

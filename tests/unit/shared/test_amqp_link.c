@@ -5,6 +5,7 @@
 #include "shared/amqp/amqp_link.h"
 
 #include <arpa/inet.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -50,6 +51,10 @@ struct world {
     int published;
     int downs_wanted;
     int ups_wanted;
+    bool stops_when_up; /* its consumer, and then it acknowledges what it holds */
+    bool answers_credit;
+    int credits_answered;
+    char said[64]; /* credit, Cancel, ack, as c, C, a, in their order; the loop ends with an ack */
 };
 
 static void stop_when_done(struct world *world)
@@ -65,6 +70,8 @@ static void on_guard(void *arg)
     struct world *world = arg;
     sl_loop_stop(world->loop);
 }
+
+static void on_peer_read(struct bufferevent *bev, void *arg);
 
 static void on_peer_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -83,7 +90,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct bufferevent *bev =
         bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
     CU_ASSERT_FATAL(bev != NULL);
-    bufferevent_setcb(bev, NULL, NULL, on_peer_event, NULL);
+    bufferevent_setcb(bev, world->stops_when_up ? on_peer_read : NULL, NULL, on_peer_event, world);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
     bufferevent_write(bev, sl_buf_span(&world->script).data, world->script.used_bytes);
     if (world->hang_up) {
@@ -91,6 +98,41 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         return;
     }
     world->peers[world->peer_count++] = bev;
+}
+
+/* What a consumer that leaves says, and the broker's answers to it. */
+static void on_peer_read(struct bufferevent *bev, void *arg)
+{
+    static const struct {
+        char as;
+        char method[4];
+    } methods[] = { { 'c', { 0, 60, 0, (char)200 } },
+                    { 'C', { 0, 60, 0, 30 } },
+                    { 'a', { 0, 60, 0, 80 } } };
+    struct world *world = arg;
+    struct evbuffer *input = bufferevent_get_input(bev);
+    size_t bytes = evbuffer_get_length(input);
+    const char *all = (const char *)evbuffer_pullup(input, -1);
+    int credits = 0;
+    size_t count = 0;
+    for (size_t at = 0; at + 4 <= bytes; at++) {
+        for (size_t i = 0; i < SL_COUNT(methods) && count + 1 < sizeof world->said; i++) {
+            if (memcmp(all + at, methods[i].method, 4) == 0) {
+                credits += methods[i].as == 'c';
+                world->said[count++] = methods[i].as;
+            }
+        }
+    }
+    for (; world->answers_credit && world->credits_answered < credits; world->credits_answered++) {
+        struct sl_buf answer;
+        sl_buf_init(&answer, 64);
+        put_method(&answer, 1, 60, 201, SL_SPAN_LITERAL("\0\0\0\7"));
+        bufferevent_write(bev, answer.data, answer.used_bytes);
+        sl_buf_done(&answer);
+    }
+    if (strchr(world->said, 'a') != NULL) {
+        sl_loop_stop(world->loop);
+    }
 }
 
 static void answer_one_more(struct world *world, struct sl_amqp_link *link);
@@ -108,6 +150,11 @@ static void on_up(struct sl_amqp_link *link, void *arg)
     }
     if (world->takes_one_in > 0) {
         answer_one_more(world, link);
+    }
+    if (world->stops_when_up) {
+        struct sl_err err = { 0 };
+        CU_ASSERT(sl_amqp_consume_stop(link, "sluice.billing.0", &err));
+        CU_ASSERT(sl_amqp_ack(link, 7, true, &err));
     }
     stop_when_done(world);
 }
@@ -258,13 +305,18 @@ static void world_done(struct world *world)
 }
 
 /* A handshake as far as "confirms are on". */
-static void put_handshake(struct sl_buf *script, unsigned frame_bytes_max)
+static void put_handshake_of(struct sl_buf *script, unsigned frame_bytes_max, const char *version)
 {
-    put_start(script, "AMQPLAIN PLAIN");
+    put_start_of(script, "AMQPLAIN PLAIN", version);
     put_tune(script, frame_bytes_max, 60);
     put_method(script, 0, 10, 41, SL_SPAN_LITERAL("\0"));
     put_method(script, 1, 20, 11, SL_SPAN_LITERAL("\0\0\0\0"));
     put_method(script, 1, 85, 11, SL_SPAN_LITERAL(""));
+}
+
+static void put_handshake(struct sl_buf *script, unsigned frame_bytes_max)
+{
+    put_handshake_of(script, frame_bytes_max, NULL);
 }
 
 CLAIM(amqp_link__a_broker_without_a_frame_limit_is_fine)
@@ -543,6 +595,42 @@ CLAIM(amqp_link__one_that_is_taken_now_and_then_keeps_the_connection)
     CU_ASSERT_EQUAL(world.downs, 0);
     CU_ASSERT(world.settled > 10);
     world_done(&world);
+}
+
+/* What a broker of that version hears of a consumer that leaves with a delivery in hand. */
+static void leave(struct world *world, const char *version, bool answers_credit)
+{
+    world_init(world);
+    put_handshake_of(&world->script, 131072, version);
+    world->stops_when_up = true;
+    world->answers_credit = answers_credit;
+    world->opts.attempt_ms = 500;
+    world_run(world);
+    CU_ASSERT_EQUAL(world->downs, 0);
+    world_done(world);
+}
+
+CLAIM(amqp_link__a_consumer_leaves_when_its_queue_has_nothing_under_way_and_acknowledges_behind)
+{
+    struct world world;
+    leave(&world, "3.10.8", true);
+    CU_ASSERT_STRING_EQUAL(world.said, "ccCa");
+}
+
+CLAIM(amqp_link__a_queue_that_owes_its_answer_is_left_all_the_same)
+{
+    struct world world;
+    leave(&world, "3.10.8", false);
+    CU_ASSERT_STRING_EQUAL(world.said, "cCa");
+}
+
+CLAIM(amqp_link__a_broker_without_credit_is_left_at_once)
+{
+    struct world world;
+    leave(&world, "4.2.0", false);
+    CU_ASSERT_STRING_EQUAL(world.said, "Ca");
+    leave(&world, NULL, false);
+    CU_ASSERT_STRING_EQUAL(world.said, "Ca");
 }
 
 CLAIM(amqp_link__an_overdue_confirm_stalls_the_link_until_it_comes)

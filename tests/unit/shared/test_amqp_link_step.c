@@ -148,3 +148,14 @@ CLAIM(link_step__reply_codes_say_whose_fault_it_is)
     CU_ASSERT(sl_link_pause_ms_min(SL_E_AMQP_REFUSED) >= 30000);
     CU_ASSERT(sl_link_pause_ms_min(SL_E_AMQP_CLOSED) == 0);
 }
+
+CLAIM(link_step__the_brokers_version_is_a_number_that_can_be_compared)
+{
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("3.10.8")), 3010);
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("4.3.0")), 4003);
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("4.0.5+beta.1")), 4000);
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("4")), 0);
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("x.y.z")), 0);
+    CU_ASSERT_EQUAL(sl_link_version_read(SL_SPAN_LITERAL("123456.1.0")), 0);
+    CU_ASSERT_EQUAL(sl_link_version_read((struct sl_span){ 0 }), 0);
+}

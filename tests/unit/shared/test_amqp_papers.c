@@ -99,3 +99,27 @@ CLAIM(amqp_papers__what_cannot_be_used_is_named_with_its_key)
     snprintf(command, sizeof command, "rm -r %s", folder);
     CU_ASSERT(system(command) == 0);
 }
+
+CLAIM(amqp_papers__an_address_that_is_missing_or_wrong_is_one_mistake_by_its_key)
+{
+    static const struct {
+        const char *url;
+        const char *said;
+    } rows[] = {
+        { NULL, "AMQP_URL: must be set" },
+        { "http://host", "AMQP_URL: " },
+        { "amqp://user:word@host:5672", NULL },
+    };
+    for (size_t i = 0; i < SL_COUNT(rows); i++) {
+        SL_DONE(sl_amqp_url_done) struct sl_amqp_url url = { 0 };
+        SL_DONE(sl_buf_done) struct sl_buf mistakes = { 0 };
+        sl_buf_init(&mistakes, 4096);
+        sl_amqp_papers_read(rows[i].url, &(struct sl_tls_papers){ 0 }, &url, &mistakes);
+        CU_ASSERT_EQUAL(mistakes.used_bytes == 0, rows[i].said == NULL);
+        if (rows[i].said != NULL && mistakes.data != NULL) {
+            CU_ASSERT_PTR_NOT_NULL(strstr(mistakes.data, rows[i].said));
+            CU_ASSERT_PTR_EQUAL(strchr(mistakes.data, '\n'),
+                                mistakes.data + mistakes.used_bytes - 1);
+        }
+    }
+}

@@ -557,12 +557,35 @@ CLAIM(wire__what_does_not_fit_is_refused_by_name)
     CU_ASSERT(!sl_wire_put_publish(wire, &out, &message, &err));
     CU_ASSERT(!sl_wire_put_consume(wire, &out, text, text, 1, &err));
     CU_ASSERT(err.code == SL_E_LIMIT);
+    CU_ASSERT(!sl_wire_put_no_credit(&out, text, &err));
+    CU_ASSERT(err.code == SL_E_LIMIT);
 
     sl_buf_done(&out);
     sl_buf_init(&out, SL_WIRE_FRAME_BYTES_MAX + 20);
     message = (struct sl_amqp_message){ .exchange = "", .body = { large, sizeof large } };
     CU_ASSERT(!sl_wire_put_publish(wire, &out, &message, &err));
     CU_ASSERT(err.code == SL_E_LIMIT);
+}
+
+CLAIM(wire__credit_which_the_library_does_not_know)
+{
+    SL_DONE(sl_buf_done) struct sl_buf out;
+    struct sl_err err = { 0 };
+    sl_buf_init(&out, 1000);
+    CU_ASSERT(sl_wire_put_no_credit(&out, "ab", &err));
+    CU_ASSERT_EQUAL(out.used_bytes, 20);
+    CU_ASSERT(memcmp(out.data, "\1\0\1\0\0\0\14\0\74\0\310\2ab\0\0\0\0\0\316", 20) == 0);
+
+    struct bench bench;
+    bench_init(&bench);
+    put_method(&bench.in, 1, 60, 201, SL_SPAN_LITERAL("\0\0\0\7"));
+    CU_ASSERT(feed_in(&bench));
+    CU_ASSERT_EQUAL(bench.frame.kind, SL_WIRE_CREDIT_OK);
+    put_method(&bench.in, 1, 60, 201, SL_SPAN_LITERAL("\0\0\7"));
+    CU_ASSERT(is_refused(&bench));
+    put_method(&bench.in, 0, 60, 201, SL_SPAN_LITERAL("\0\0\0\7"));
+    CU_ASSERT(is_refused(&bench));
+    bench_done(&bench);
 }
 
 CLAIM(wire__the_login_says_who_we_are_and_what_we_can)

@@ -73,3 +73,21 @@ CLAIM(delay_route__an_event_keeps_its_own_key_behind_the_digits)
                            "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.1.events.internal.order.created");
     CU_ASSERT_TRUE(sl_delay_is_key(sl_span_of(route.key)));
 }
+
+CLAIM(delay_route__a_key_to_a_queue_of_replays_is_told_from_every_other)
+{
+    struct sl_delay_route route;
+    sl_delay_route(5, "billing." SL_DELAY_REPLAY, &route);
+    CU_ASSERT_TRUE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    sl_delay_route(0, "billing." SL_DELAY_REPLAY, &route);
+    CU_ASSERT_TRUE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    sl_delay_route(5, "billing", &route);
+    CU_ASSERT_FALSE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    sl_delay_route(5, "replay", &route);
+    CU_ASSERT_FALSE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    sl_delay_event_route(5, SL_SPAN_LITERAL("internal.replay"), &route);
+    CU_ASSERT_FALSE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    sl_delay_event_route(5, SL_SPAN_LITERAL("replay"), &route);
+    CU_ASSERT_FALSE(sl_delay_is_replay_key(sl_span_of(route.key)));
+    CU_ASSERT_FALSE(sl_delay_is_replay_key(SL_SPAN_LITERAL("billing.replay")));
+}

@@ -59,8 +59,14 @@ CLAIM(err__the_fault_decides_the_exit_status)
         enum sl_code code;
         int status;
     } rows[] = {
-        { SL_E_USAGE, 64 }, { SL_E_EVENT_MALFORMED, 65 }, { SL_E_AMQP_UNREACHABLE, 69 },
-        { SL_E_BUG, 70 },   { SL_E_CONFIG, 78 },
+        { SL_E_USAGE, 64 },
+        { SL_E_EVENT_MALFORMED, 65 },
+        { SL_E_AMQP_UNREACHABLE, 69 },
+        { SL_E_ABSENT, 66 },
+        { SL_E_BUG, 70 },
+        { SL_E_CREATE, 73 },
+        { SL_E_IO, 74 },
+        { SL_E_CONFIG, 78 },
     };
     for (size_t i = 0; i < SL_COUNT(rows); i++) {
         struct sl_err err = { .code = rows[i].code };

@@ -61,6 +61,7 @@ CLAIM(listen__a_taken_port_is_an_error_unless_it_is_shared)
     snprintf(address, sizeof address, "127.0.0.1:%u", sl_listen_port(first));
     CU_ASSERT_EQUAL(sl_listen_open(address, false, &err), -1);
     CU_ASSERT_EQUAL(err.code, SL_E_NET_LISTEN);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "choose one outside net.ipv4.ip_local_port_range"));
     int second = sl_listen_open(address, true, &err);
     CU_ASSERT(second >= 0);
     close(first);

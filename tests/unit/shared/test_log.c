@@ -8,6 +8,7 @@
 
 #include "shared/buf.h"
 #include "shared/json/json.h"
+#include "shared/metrics.h"
 #include "tests/support/claims.h"
 
 #define CAPTURE_BYTES_MAX (16u * 1024u * 1024u)
@@ -182,16 +183,21 @@ CLAIM(log__when_nobody_reads_ordinary_lines_are_dropped_and_said_but_no_loss_is)
     memset(filler, 'f', sizeof filler);
     struct sl_span value = sl_span_make(filler, sizeof filler);
     struct capture capture = { 0 };
+    struct sl_err err;
+    struct sl_metrics *metrics = sl_metrics_new(&err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    struct sl_series *series = sl_metrics_series(metrics, SL_M_LOG_DROPPED, NULL, NULL);
     start(&capture, SL_INFO, SL_LOG_JSON);
+    sl_log_count_dropped(capture.log, series);
     for (int i = 0; i < ORDINARY; i++) {
         sl_info(capture.log, "test.ordinary", "said", sl_text("filler", value));
     }
-    uint64_t dropped = sl_log_dropped(capture.log);
+    uint64_t dropped = (uint64_t)sl_series_value(series);
     CU_ASSERT(dropped > 0);
     for (int i = 0; i < LOSSES; i++) {
         sl_loss(capture.log, SL_WARN, "test.loss", "said", sl_text("filler", value));
     }
-    CU_ASSERT(sl_log_dropped(capture.log) == dropped);
+    CU_ASSERT((uint64_t)sl_series_value(series) == dropped);
     read_on(&capture);
     struct sl_span text = finish(&capture);
     CU_ASSERT(check_lines(text) == ORDINARY - dropped + LOSSES + 1);
@@ -200,6 +206,7 @@ CLAIM(log__when_nobody_reads_ordinary_lines_are_dropped_and_said_but_no_loss_is)
     snprintf(said, sizeof said, "\"count\":%llu}", (unsigned long long)dropped);
     CU_ASSERT(count_of(text, "\"event\":\"log.dropped\"") == 1 && count_of(text, said) == 1);
     sl_buf_done(&capture.text);
+    sl_metrics_free(metrics);
 }
 
 CLAIM(log__ends_although_nobody_reads)

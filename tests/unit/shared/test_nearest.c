@@ -17,6 +17,8 @@ CLAIM(nearest__suggests_a_slip_and_not_a_guess)
                            "topology diff");
     CU_ASSERT_STRING_EQUAL(sl_nearest_of(sl_span_of("sgin"), next_word, NULL), "sign");
     CU_ASSERT_PTR_NULL(sl_nearest_of(sl_span_of("frobnicate"), next_word, NULL));
+    CU_ASSERT_PTR_NULL(sl_nearest_of(sl_span_of("foo"), next_word, NULL));
+    CU_ASSERT_PTR_NULL(sl_nearest_of(sl_span_of("sap"), next_word, NULL));
     CU_ASSERT_PTR_NULL(sl_nearest_of(sl_span_of(""), next_word, NULL));
 }
 

@@ -1,4 +1,4 @@
-#include "shared/signature/sources.h"
+#include "shared/signature/sources_read.h"
 
 #include <stdio.h>
 

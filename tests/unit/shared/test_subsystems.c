@@ -45,7 +45,7 @@ CLAIM(subsystems__what_is_not_said_has_its_default)
     CU_ASSERT_STRING_EQUAL(
         sl_buf_span(&told).data,
         "[billing]\nhandler = billing\nbindings = stripe.#\n# by default\nenabled = true\n"
-        "batch = 500\nprefetch = 1000\nworkers = 1\nattempts = 6\nbackoff = 5s\nbackoff_max = 12d\n"
+        "batch = 500\nprefetch = 1000\nreplay_prefetch = 10\nworkers = 1\nattempts = 6\nbackoff = 5s\nbackoff_max = 12d\n"
         "delay = 0s\nbreaker_ratio = 10%\nbreaker_samples = 20\nbreaker_window = 1m\n"
         "breaker_consecutive = 5\nbreaker_probe = 1m\nrefuse-when-open = false\non-trip = none\n"
         "on-dead = none\nseverity = warning\nfail_loud = false\ncritical = false\n"

@@ -1,0 +1,178 @@
+// edges - what stands beside the two programs: a clock that has gone on, users of the broker that may not, a pooler in front of the database, queues that somebody deletes.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test, afterEach } from 'node:test';
+import amqp from 'amqplib';
+import { Producer } from './lib/producer.mjs';
+import { Sender, signature } from './lib/sender.mjs';
+import { Stack, freePort, until } from './lib/stack.mjs';
+
+const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+// The library alone: its wrapper program is a process of its own.
+const clock = readdirSync('/usr/lib', { withFileTypes: true }).map((entry) => `/usr/lib/${entry.name}/faketime/libfaketime.so.1`).find((file) => existsSync(file));
+let stack;
+let sender;
+let pooler;
+
+afterEach(async () => {
+  sender?.close();
+  sender = undefined;
+  await stack?.stop();
+  if (pooler !== undefined && pooler.exitCode === null) {
+    pooler.kill('SIGTERM');
+    await new Promise((resolve) => pooler.once('exit', resolve));
+  }
+  pooler = undefined;
+});
+
+const count = (what) => stack.value(`SELECT count(*) FROM ${what}`).then(Number);
+
+// C15: the age of a signature is judged at the door alone.
+test('an event that was journaled two days ago is applied when the broker is there, with the time at which it came', { skip: clock === undefined }, async () => {
+  const then = Math.floor(Date.now() / 1000) - 2 * 86400;
+  stack = await Stack.start('two_days', { withPublisher: false });
+  const here = stack.publisherEnvironment;
+  stack.publisherEnvironment = { ...here, AMQP_URL: `amqp://guest:guest@127.0.0.1:${await freePort()}`, SLUICE_JOURNAL_ALLOW_VOLATILE: 'true',
+    LD_PRELOAD: clock, FAKETIME: '-2d', FAKETIME_DONT_FAKE_MONOTONIC: '1', ASAN_OPTIONS: `${stack.environment.ASAN_OPTIONS}:verify_asan_link_order=0` };
+  await stack.startPublisher();
+  sender = new Sender(stack);
+  const body = JSON.stringify({ id: 'evt_two_days', object: 'event', type: 'charge.succeeded', created: then, livemode: false, data: { object: { id: 'ch_1', object: 'charge' } } });
+  const answer = await sender.post(body, { 'stripe-signature': signature(stack.secret, body, { timestamp: then }) });
+  assert.equal(answer.status, 202, answer.body);
+  assert.deepEqual(await stack.terminate(stack.publisher), { code: 0, signal: null });
+
+  stack.publisherEnvironment = { ...here, SLUICE_JOURNAL_ALLOW_VOLATILE: 'true' };
+  await stack.startPublisher();
+  await until('it is applied', async () => (await count("sluice_inbox WHERE event_id = 'evt_two_days'")) === 1, 60000);
+  assert.equal(await stack.value("SELECT abs(extract(epoch FROM received_at) - " + then + ") < 600 FROM sluice_inbox WHERE event_id = 'evt_two_days'"), 't');
+  const late = await sender.post(body, { 'stripe-signature': signature(stack.secret, body, { timestamp: then }) });
+  assert.equal(late.status, 400, 'the same signature at the door now');
+});
+
+// C18: who may write where is the broker's to say; schemas/topology.md has the rights of each role.
+test('with the rights of their roles both programs work, and nobody else can bring a message in', async () => {
+  stack = await Stack.start('roles', { withPublisher: false, withConsumer: false });
+  const user = async (role, configure, write, read) => {
+    const name = `${stack.name}_${role}`;
+    await stack.api('PUT', `/api/users/${name}`, { password: role, tags: '' });
+    await stack.api('PUT', `/api/permissions/${stack.name}/${name}`, { configure, write, read });
+    const url = new URL(stack.amqpUrl);
+    url.username = name;
+    url.password = role;
+    return url.toString();
+  };
+  const publisher = await user('publisher', '^$', '^sluice\\.(events|due|delay\\.[0-9]+)$', '^$');
+  const consumer = await user('consumer', '^$', '^sluice\\.(parked|delay\\.[0-9]+)$', '^sluice\\.');
+  const stranger = await user('stranger', '', '', '');
+  try {
+    stack.publisherEnvironment.AMQP_URL = publisher;
+    stack.consumerEnvironment.AMQP_URL = consumer;
+    await stack.startPublisher();
+    await stack.startConsumer();
+    sender = new Sender(stack);
+    const event = (id, type) => JSON.stringify({ id, object: 'event', type, created: 1700000000, livemode: false, data: { object: { id: 'cus_1', object: 'customer', created: 1700000000 } } });
+    assert.equal((await sender.signed(event('evt_role', 'customer.created'))).status, 200);
+    await until('it is applied', async () => (await count("sluice_inbox WHERE event_id = 'evt_role'")) === 1);
+    for (const url of [stranger, consumer]) {
+      const connection = await amqp.connect(url);
+      connection.on('error', () => {});
+      const channel = await connection.createConfirmChannel();
+      const refused = new Promise((resolve) => channel.on('error', resolve));
+      channel.publish('sluice.events', 'stripe.customer.created', Buffer.from('a message of somebody else'));
+      assert.equal((await refused).code, 403);
+      await connection.close();
+    }
+    // And one that has the right but not our form is a dead letter, never a row.
+    const insider = await Producer.connect(stack);
+    const connection = await amqp.connect(publisher);
+    const channel = await connection.createConfirmChannel();
+    channel.publish('sluice.events', 'stripe.customer.created', Buffer.from('{"id":"evt_made_up"}'), { persistent: true, messageId: 'evt_made_up' });
+    await channel.waitForConfirms();
+    await until('it is set aside', async () => (await count("sluice_dead_letter WHERE error_class = 'decode'")) === 1, 60000);
+    assert.equal(await count("sluice_inbox WHERE event_id = 'evt_made_up'"), 0);
+    await connection.close();
+    await insider.close();
+  } finally {
+    for (const role of ['publisher', 'consumer', 'stranger']) await stack.api('DELETE', `/api/users/${stack.name}_${role}`);
+  }
+});
+
+// D12: Debian's pooler is 1.18, which knows nothing of prepared statements in transaction mode. With a server_lifetime of 0 every transaction has another session.
+test('a transaction pooler that loses prepared statements is named, nothing is given up, and it goes on without it', { skip: !has('pgbouncer') }, async () => {
+  stack = await Stack.start('pooler', { subsystems: '[billing]\nhandler = billing\nbindings = stripe.#\nworkers = 3\n', withConsumer: false });
+  const url = new URL(stack.databaseUrl);
+  const port = await freePort();
+  const ini = path.join(stack.dir, 'pgbouncer.ini');
+  const password = url.password === '' ? '' : ` password=${decodeURIComponent(url.password)}`;
+  writeFileSync(ini, `[databases]\n${stack.name} = host=${url.hostname} port=${url.port} dbname=${stack.name} user=${decodeURIComponent(url.username)}${password}
+[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nserver_lifetime = 0\nignore_startup_parameters = extra_float_digits\nunix_socket_dir =\n`, { mode: 0o644 });
+  spawnSync('chmod', ['755', stack.dir]);
+  const asRoot = process.getuid() === 0;
+  pooler = spawn(asRoot ? 'setpriv' : 'pgbouncer', asRoot ? ['--reuid=65534', '--regid=65534', '--clear-groups', 'pgbouncer', ini] : [ini], { stdio: 'ignore' });
+  const direct = stack.databaseUrl;
+  url.port = port;
+  stack.consumerEnvironment.DATABASE_URL = url.toString();
+  sender = new Sender(stack, { connections: 8 });
+  await stack.startConsumer();
+  const { length } = [...(await sender.sendAll(Array.from({ length: 200 }, (_, n) => ({ id: `evt_p${n}`, object: 'event', type: 'charge.succeeded', created: 1700000000, livemode: false,
+    data: { object: { id: `ch_${n}`, object: 'charge' } } })))).values()].filter((status) => status === 200);
+  assert.equal(length, 200);
+  await until('the pooler is named', () => stack.logOf(stack.consumer).includes('is a transaction pooler in between?'), 120000);
+  assert.deepEqual(await stack.terminate(stack.consumer), { code: 0, signal: null });
+  assert.equal(await count('sluice_dead_letter'), 0);
+  assert.equal(await count('sluice_attempt'), 0);
+  stack.consumerEnvironment.DATABASE_URL = direct;
+  await stack.startConsumer();
+  await until('all are applied', async () => (await count('sluice_inbox')) === 200, 60000);
+  await until('nothing waits in the broker', () => stack.isBrokerEmpty(), 60000);
+  const numbers = { lost: length - (await count('(SELECT DISTINCT event_id FROM sluice_inbox) AS applied')), duplicated: await count('(SELECT FROM sluice_inbox GROUP BY event_id HAVING count(*) > 1) AS doubled'),
+    parked: await count('sluice_dead_letter'), spent: await count('sluice_attempt') };
+  console.log(`pooler: acknowledged ${length}, applied ${await count('sluice_inbox')}, ${Object.entries(numbers).map(([name, number]) => `${name} ${number}`).join(', ')}`);
+  assert.deepEqual(numbers, { lost: 0, duplicated: 0, parked: 0, spent: 0 });
+});
+
+const event = (id, type, object) => JSON.stringify({ id, object: 'event', type, created: 1700000000, livemode: false, data: { object } });
+const customer = (n, object = `cus_${n}`) => event(`evt_${n}`, 'customer.created', { id: object, object: 'customer', email: `${n}@example.com`, created: 1700000000 });
+const remove = (queue) => stack.api('DELETE', `/api/queues/${stack.name}/${queue}`);
+
+// C5: what arrives meanwhile is nobody's, so it is kept as unrouted.
+test('a queue that is deleted while it is consumed is named; made again it is consumed again, and what came meanwhile is replayed: nothing is lost', async () => {
+  stack = await Stack.start('queue_gone');
+  sender = new Sender(stack);
+  const taken = async (name) => {
+    const answers = await sender.sendAll(Array.from({ length: 100 }, (_, n) => JSON.parse(customer(`${name}_${n}`))));
+    for (const status of answers.values()) assert.equal(status, 200);
+  };
+  await taken('before');
+  await until('they are applied', async () => (await count('billing_customer')) === 100, 60000);
+  await remove('sluice.billing');
+  await until('it is said', () => stack.linesOf(stack.consumer, 'topology.missing').some((line) => JSON.stringify(line).includes('sluice.billing')));
+  await taken('meanwhile');
+  await until('they are kept as unrouted', async () => (await count("sluice_dead_letter WHERE reason = 'unrouted' AND status = 'open'")) === 100, 60000);
+  await stack.sluice('topology', 'apply');
+  await taken('after');
+  await until('those that come now are applied', async () => (await count('billing_customer')) === 200, 90000);
+  await stack.sluice('dead', 'replay', '--subsystem', 'unrouted', '--limit', '100', '--rate', '1000/s', '--yes', '--reason', 'the queue is there again');
+  await until('all are applied', async () => (await count('billing_customer')) === 300, 60000);
+  assert.equal(await count("sluice_inbox WHERE subsystem = 'billing'"), 300);
+  assert.equal(await count("sluice_dead_letter WHERE status = 'open'"), 0);
+});
+
+// C9: the last place for it is missing as well.
+test('what has to be parked stays where it is while there is no queue for it, and is one letter when there is', async () => {
+  stack = await Stack.start('parked_gone');
+  sender = new Sender(stack);
+  await stack.query("ALTER TABLE billing_customer ADD CONSTRAINT refused CHECK (id <> 'cus_refused')");
+  await remove('sluice.billing.parked');
+  await remove('sluice.unrouted');
+  for (const [id, object] of [['bad', 'cus_refused'], ['good', 'cus_good']]) assert.equal((await sender.signed(customer(id, object))).status, 200);
+  await until('the copy is said to have failed', () => stack.linesOf(stack.consumer, 'consumer.republish_failed').some((line) => line.event_id === 'evt_bad'));
+  await until('its neighbour is applied', async () => (await count("billing_customer WHERE id = 'cus_good'")) === 1, 60000);
+  assert.equal(await count('sluice_dead_letter'), 0);
+  await stack.sluice('topology', 'apply');
+  await until('it is a letter', async () => (await count("sluice_dead_letter WHERE event_id = 'evt_bad' AND status = 'open'")) === 1, 90000);
+  await until('nothing waits', async () => (await stack.api('GET', `/api/queues/${stack.name}`)).every((queue) => (queue.messages ?? 0) === 0), 60000);
+  assert.equal(await count('sluice_dead_letter'), 1);
+});
