@@ -14,8 +14,8 @@
 #include "shared/clock.h"
 
 #define LOOK_EVERY_MS 50
-#define STOP_WAIT_MS  40000 /* longer than the supervisor gives a server before it uses force */
-#define START_WAIT_MS 60000
+#define STOP_WAIT_MS  40000  /* longer than the supervisor gives a server before it uses force */
+#define START_WAIT_MS 300000 /* as long as the supervisor waits at its start */
 #define ARGUMENTS_MAX 64
 
 /* One line of the status file. */

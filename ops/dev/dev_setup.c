@@ -12,8 +12,9 @@
 #include "ops/dev/dev_process.h"
 #include "shared/clock.h"
 
-#define SERVERS_WAIT_MS  60000 /* a broker boots in 5 to 18 s, half a minute on a loaded machine */
-#define PROGRAMS_WAIT_MS 20000
+#define SERVERS_WAIT_MS                                                                            \
+    300000 /* a broker boots in 5 to 18 s, minutes where much else is going on */
+#define PROGRAMS_WAIT_MS 120000
 #define TRIES_MAX        3u
 #define TRY_PAUSE_MS     1000
 #define LEFTOVER_WAIT_MS 45000 /* longer than a script's own stop */

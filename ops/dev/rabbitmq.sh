@@ -80,7 +80,7 @@ start_port_mapper() {
     setpriv --pdeathsig TERM env -i PATH=/usr/bin:/bin HOME="$STACK_DIR/home" \
         epmd -port "$STACK_EPMD_PORT" -address 127.0.0.1 &
     local tries
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 600; tries++)); do
         if is_open "$STACK_EPMD_PORT"; then return; fi
         sleep 0.05
     done

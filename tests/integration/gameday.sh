@@ -93,7 +93,7 @@ start() {
     export SLUICE_SUBSYSTEMS=$base/subsystems.conf
     setsid "$SLUICE" dev </dev/null >>"$base/log" 2>&1 3>&- 4>&- &
     disown
-    claim "a whole stack serves" wait_for "$SLUICE dev status" 120
+    claim "a whole stack serves" wait_for "$SLUICE dev status" 400
     ask "CREATE FUNCTION take(event_id text) RETURNS void LANGUAGE sql AS 'SELECT'"
 }
 
@@ -144,7 +144,7 @@ stopped() {
     : >"$base/said" # what the last one said is no sign
     "$SLUICE" gameday run broker-stop --for 5m --rate 10 --drain 4m --yes >"$base/out" 2>"$base/said" &
     driver=$!
-    claim "the fault holds" wait_for is_held 90
+    claim "the fault holds" wait_for is_held 300
     kill -TERM "$driver"
     wait "$driver" || status=$?
     driver=''

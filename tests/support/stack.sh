@@ -14,7 +14,7 @@
 # Meant as setup and cleanup of a ctest fixture; safe to run by hand.
 set -euo pipefail
 
-readonly START_WAIT_S=90
+readonly START_WAIT_S=330 # longer than `sluice dev` waits for its servers
 
 main() {
     [ $# -eq 3 ] || fail 64 "usage: stack.sh start|stop SLUICE FILE"

@@ -47,10 +47,15 @@ finish() {
 supervise &
 supervisor=$!
 trap finish EXIT
-for ((tries = 0; tries < 300; tries++)); do
-    "$dir/postgres.sh" ready >/dev/null 2>&1 && break
+for ((tries = 0; tries < 3000; tries++)); do
+    if "$dir/postgres.sh" ready >/dev/null 2>&1; then break; fi
     sleep 0.1
 done
+if ((tries == 3000)); then
+    echo "with_postgres.sh: the server did not start:" >&2
+    cat "$dir/log" >&2
+    exit 1
+fi
 export DATABASE_URL=postgres://sluice@127.0.0.1:$STACK_POSTGRES_PORT/sluice
 export PG_SUPERVISED=1
 "$@"

@@ -64,11 +64,11 @@ finish() {
 supervise &
 supervisor=$!
 trap finish EXIT
-for ((tries = 0; tries < 900; tries++)); do
+for ((tries = 0; tries < 3000; tries++)); do
     if "$broker" ready; then break; fi
     sleep 0.1
 done
-if ((tries == 900)); then
+if ((tries == 3000)); then
     echo "with_rabbitmq.sh: the broker did not start:" >&2
     cat "$dir/log" >&2
     exit 1

@@ -69,6 +69,6 @@ export const servers = {
     await until(`${name} serves again`, async () => {
       const now = await status(name);
       return now.starts > starts && now.state === 'ready';
-    }, 90000);
+    }, 600000);
   },
 };
