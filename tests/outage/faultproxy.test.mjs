@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
+import { until } from '../integration/lib/stack.mjs';
 import { FaultProxy } from './lib/faultproxy.mjs';
 
 let echo;
@@ -49,8 +50,8 @@ class Client {
   get bytes() {
     return this.pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
-  // Milliseconds until `count` bytes have come, or undefined after limitMs.
-  async receive(count, limitMs = 3000) {
+  // Milliseconds until `count` bytes have come, or undefined after limitMs: a limit, not a claim, when they are to come.
+  async receive(count, limitMs = 120000) {
     const asked = performance.now();
     while (this.bytes < count) {
       const left = limitMs - (performance.now() - asked);
@@ -83,28 +84,34 @@ test('latency delays both ways and keeps order', async () => {
     client.socket.write(`${String(i).padStart(3, '0')};`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  const ms = await client.receive(80);
-  assert.ok(ms >= 60, `${ms} ms`);
-  assert.equal(Buffer.concat(client.pieces).toString(), Array.from({ length: 20 }, (_, i) => `${String(i).padStart(3, '0')};`).join(''));
+  const asked = performance.now();
+  client.socket.write('020;');
+  await client.receive(84);
+  const ms = performance.now() - asked;
+  assert.ok(ms >= 80, `${ms} ms`);
+  assert.equal(Buffer.concat(client.pieces).toString(), Array.from({ length: 21 }, (_, i) => `${String(i).padStart(3, '0')};`).join(''));
   client.close();
 });
 
 test('bandwidth is a ceiling, and the sender feels it', async () => {
   await proxy.tell('bandwidth 100000');
   const client = await Client.open();
+  const asked = performance.now();
   client.socket.write(Buffer.alloc(50000));
-  const ms = await client.receive(50000);
-  assert.ok(ms > 400 && ms < 2500, `${ms} ms`);
+  assert.ok((await client.receive(50000)) !== undefined);
+  const ms = performance.now() - asked;
+  assert.ok(ms > 400, `${ms} ms`);
   client.close();
 });
 
 test('slicer cuts into pieces', async () => {
   await proxy.tell('slicer 1 1');
   const client = await Client.open();
+  const before = await proxy.stats();
   client.socket.write('0123456789');
   assert.ok((await client.receive(10)) !== undefined);
   assert.equal(Buffer.concat(client.pieces).toString(), '0123456789');
-  assert.ok(client.pieces.length >= 8, `${client.pieces.length} pieces`);
+  assert.equal((await proxy.stats()).down_pieces - before.down_pieces, 10); // a client that is slow finds several at once
   client.close();
 });
 
@@ -125,11 +132,15 @@ test('limit-down closes after so many bytes have come back', async () => {
 
 test('blackhole swallows; a connection that lost bytes is reset when it ends', async () => {
   const client = await Client.open();
+  const before = await proxy.stats();
+  const swallowed = (bytes) => until(`${bytes} bytes are swallowed`, async () => (await proxy.stats()).swallowed_bytes - before.swallowed_bytes === bytes);
   await proxy.tell('blackhole');
   client.socket.write('x');
+  await swallowed(1);
   assert.equal(await client.receive(1, 200), undefined);
   const late = await Client.open();
   late.socket.write('y');
+  await swallowed(2);
   assert.equal(await late.receive(1, 100), undefined);
   await proxy.tell('clear');
   assert.equal(await client.end, 'ECONNRESET');
@@ -141,6 +152,7 @@ test('drop-down delivers to the target and keeps its answer', async () => {
   const before = await proxy.stats();
   await proxy.tell('drop-down');
   client.socket.write('hello');
+  await until('the answer is swallowed', async () => (await proxy.stats()).swallowed_bytes - before.swallowed_bytes === 5);
   assert.equal(await client.receive(1, 200), undefined);
   const now = await proxy.stats();
   assert.equal(now.up_bytes - before.up_bytes, 5);
@@ -175,8 +187,8 @@ test('reset ends what is open; reset-every also what comes', async () => {
   await proxy.tell('reset');
   assert.equal(await client.end, 'ECONNRESET');
   await proxy.tell('reset-every 50');
-  const late = await Client.open();
-  assert.equal(await late.end, 'ECONNRESET');
+  // On a slow machine it is reset before it is seen to be open.
+  assert.equal(await Client.open().then((late) => late.end, ({ code }) => code), 'ECONNRESET');
 });
 
 test('down refuses, up accepts at the same port', async () => {

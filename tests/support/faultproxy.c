@@ -20,7 +20,7 @@
  *     down | up                  refuse connections and end the open ones; accept again
  *     target PORT                where new connections go
  *     clear                      all faults off; connections that have lost bytes are reset, others go on
- *     stats                      {"accepted":…,"open":…,"up_bytes":…,"down_bytes":…} since the start
+ *     stats                      {"accepted":…,"open":…,"up_bytes":…,"down_bytes":…,"down_pieces":…,"swallowed_bytes":…} since the start
  *
  * Refuses: any address but 127.0.0.1.
  * Threads: one loop.
@@ -106,6 +106,8 @@ struct proxy {
     int64_t accepted;
     int64_t open;
     int64_t passed[DIRECTIONS];
+    int64_t pieces[DIRECTIONS]; /* in which they passed */
+    int64_t swallowed;          /* bytes, both ways */
 };
 
 typedef const char *command_fn(struct proxy *proxy, int64_t first, int64_t second);
@@ -294,6 +296,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
     size_t bytes = evbuffer_get_length(input);
     if (swallows(flow)) {
         flow->has_lost = true;
+        flow->session->proxy->swallowed += (int64_t)bytes;
         evbuffer_drain(input, bytes);
         return;
     }
@@ -369,6 +372,7 @@ static void pump(struct flow *flow)
         flow->held -= bytes;
         flow->passed += (int64_t)bytes;
         proxy->passed[flow->direction] += (int64_t)bytes;
+        proxy->pieces[flow->direction]++;
         flow->free_us = now_us;
         if (toxics->bandwidth > 0) {
             flow->free_us += (int64_t)bytes * 1000000 / toxics->bandwidth;
@@ -594,8 +598,10 @@ static const char *tell_stats(struct proxy *proxy, int64_t first, int64_t second
     (void)first;
     (void)second;
     printf("{\"accepted\":%" PRId64 ",\"open\":%" PRId64 ",\"up_bytes\":%" PRId64
-           ",\"down_bytes\":%" PRId64 "}\n",
-           proxy->accepted, proxy->open, proxy->passed[UP], proxy->passed[DOWN]);
+           ",\"down_bytes\":%" PRId64 ",\"down_pieces\":%" PRId64 ",\"swallowed_bytes\":%" PRId64
+           "}\n",
+           proxy->accepted, proxy->open, proxy->passed[UP], proxy->passed[DOWN],
+           proxy->pieces[DOWN], proxy->swallowed);
     return "";
 }
 

@@ -2,14 +2,15 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
+import { freePort } from '../../integration/lib/stack.mjs';
 
 const program = process.env.SLUICE_FAULTPROXY ?? path.join(process.env.SLUICE_BIN ?? '.', '..', 'tests', 'faultproxy');
 
 export class FaultProxy {
-  // A proxy on a free port in front of 127.0.0.1:targetPort.
+  // A proxy on a free port in front of 127.0.0.1:targetPort. The port stays its own when it is down.
   static async start(targetPort) {
     const proxy = new FaultProxy();
-    proxy.child = spawn(program, ['0', String(targetPort)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    proxy.child = spawn(program, [String(await freePort()), String(targetPort)], { stdio: ['pipe', 'pipe', 'inherit'] });
     proxy.waiting = [];
     const lines = readline.createInterface({ input: proxy.child.stdout });
     const first = await new Promise((resolve, reject) => {
