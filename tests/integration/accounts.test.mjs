@@ -126,8 +126,8 @@ test('received = confirmed + journaled + dropped + rejected + refused, journaled
   await restart({ SLUICE_DEGRADED_POLICY: 'journal' });
   await servers.start('rabbitmq');
   await until('the publisher is well', async () => (await stack.metric('sluice_degraded')) === 0);
+  await until('the journal is empty', async () => (await stack.metric('sluice_journal_events')) === 0); // and so the queues take events again
   await send(5, 200);
-  await until('the journal is empty', async () => (await stack.metric('sluice_journal_events')) === 0);
   now = await balanced();
   assert.deepEqual([now.outcome('accepted'), now.found, now.replayed, now.confirmed], [5, 25, 25, 30]);
 

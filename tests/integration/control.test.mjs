@@ -264,10 +264,10 @@ test('a broken configuration is rejected as a whole, and a right one is taken', 
   assert.match(await stack.sluice('log', 'show'), /EVENTBUS_DEGRADED_LOG_LEVEL +warn/); // all of it was rejected
 
   put('secret', secret);
-  put('sluice.conf', 'EVENTBUS_DEGRADED_LOG_LEVEL=error\nSLUICE_CONFIRM_TIMEOUT=1s\n');
+  put('sluice.conf', 'EVENTBUS_DEGRADED_LOG_LEVEL=error\nSLUICE_HTTP_IDLE_TIMEOUT=70s\n');
   const done = await reload();
   assert.equal(done.changed, 'EVENTBUS_DEGRADED_LOG_LEVEL');
-  assert.equal(done.needs_restart, 'SLUICE_CONFIRM_TIMEOUT');
+  assert.equal(done.needs_restart, 'SLUICE_HTTP_IDLE_TIMEOUT');
   await traffic.sent(50);
   assert.deepEqual((await traffic.stop()).filter(({ status }) => status !== 200), []);
   assert.match(await stack.sluice('log', 'show'), /EVENTBUS_DEGRADED_LOG_LEVEL +error/);
@@ -306,7 +306,7 @@ test('another broker takes over under load without a gap; a wrong address costs 
     const queues = await stack.api('GET', `/api/queues/${vhost}`);
     return queues.reduce((sum, queue) => sum + (queue.messages ?? 0), 0);
   };
-  await until('all events lie in the two brokers', async () => (await depth(stack.name)) + (await depth(second)) === answers.length, 30000);
+  await until('all events lie in the two brokers', async () => (await depth(stack.name)) + (await depth(second)) === answers.length);
   assert.ok((await depth(second)) >= 300 - 16); // one of each connection was on its way to the first
   assert.ok((await depth(stack.name)) >= 200);
   assert.ok(!stack.logOf(stack.publisher).includes(secondUrl.password));
