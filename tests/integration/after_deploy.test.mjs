@@ -24,7 +24,7 @@ after(async () => {
 function run(args, { input, secrets = [], environment = {} } = {}) {
   const env = { ...stack.environment, SLUICE_CONSUMER_URL: `http://127.0.0.1:${stack.consumerPort}`, ...environment };
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env, timeout: 90000 }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { env, timeout: 600000 }, (error, stdout, stderr) => {
       const said = stdout + stderr;
       if ([token, stack.secret, ...secrets].some((secret) => said.includes(secret))) return reject(new Error('a secret is printed'));
       return resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr });

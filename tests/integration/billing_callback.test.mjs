@@ -51,7 +51,7 @@ test('a billing change is one POST of its own bytes with the token; other events
   assert.deepEqual([one.method, one.url, one.body, one.headers.authorization, one.headers['idempotency-key'], more.length], ['POST', '/internal/billing', body, `Bearer ${token}`, 'evt_1', 0]);
   assert.equal(one.headers['webhook-signature'], undefined);
   assert.deepEqual(told('evt_other'), []);
-  assert.equal(await stack.value("SELECT count(*) FROM billing_customer WHERE id = 'cus_evt_1'"), '1');
+  await until('billing has it', async () => (await stack.value("SELECT count(*) FROM billing_customer WHERE id = 'cus_evt_1'")) === '1'); // it waits for nobody else
 });
 
 test('a target that fails for everyone costs nobody an attempt, and hears of everything when it is back', async () => {

@@ -148,6 +148,7 @@ async function shareBreaker(other, port) {
   const openThere = async () => ((await stack.metric('sluice_circuit_state{subsystem="orders",state="open"}', port)) ?? 0)
     + ((await stack.metric('sluice_circuit_state{subsystem="orders",state="half_open"}', port)) ?? 0);
   await until('the second one is ready', () => stack.isReady(port, other));
+  await until('no other type is held back any more', isClosed);
   await refuse('order.shared', 'P0001');
   for (let n = 0; (await openThere()) + ((await isOpen()) ? 1 : 0) === 0; n += 1) {
     await publish(`shared_${n}`, 'order.shared');
@@ -204,7 +205,8 @@ test('a database that cannot write opens its own breaker: everything waits unspe
   await until('what comes now stays in the queue', async () => {
     published += 1;
     await publish(`disk_${published}`, 'order.disk');
-    return (await channel.checkQueue('sluice.orders')).messageCount > 0;
+    const { consumerCount, messageCount } = await channel.checkQueue('sluice.orders');
+    return consumerCount === 0 && messageCount > 0 && (await inHand()) + messageCount === published; // nothing is on its way
   });
   const kept = await inHand();
   assert.ok(kept >= 200);

@@ -42,6 +42,7 @@ test('a delayed type waits in the queue in front while other types of the same b
   await until('the other is applied', async () => (await rows('quick')).length === 1);
   await until('it is applied', async () => (await rows('slow')).length === 1);
   assert.deepEqual(await rows('slow'), [['customer.created', 't']]);
+  await until('its copy is here', () => due.length > 0);
   assert.deepEqual(due.map((message) => [message.properties.messageId, message.properties.headers['x-death'][0].queue, message.properties.headers['x-death'][0].reason]),
     [['evt_slow', `sluice.billing.first.${WAIT_S}`, 'expired']]);
 });

@@ -39,7 +39,7 @@ function doctorIn(wrapper, environment = {}, ...args) {
   };
   return new Promise((resolve, reject) => {
     const [program, ...rest] = [...wrapper, path.resolve(process.env.SLUICE_BIN, 'sluice'), 'doctor', '-o', 'json', ...args];
-    execFile(program, rest, { env, maxBuffer: 16 << 20, timeout: 60000 }, (error, stdout, stderr) => {
+    execFile(program, rest, { env, maxBuffer: 16 << 20, timeout: 300000 }, (error, stdout, stderr) => {
       if (!stdout.startsWith('[')) return reject(new Error(`${error}\n${stderr}`));
       for (const secret of secrets) {
         if (`${stdout}${stderr}`.includes(secret)) return reject(new Error('a secret is printed'));

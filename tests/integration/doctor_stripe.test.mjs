@@ -19,7 +19,7 @@ beforeEach(() => stripe.objects.clear());
 function doctor(environment = {}, ...args) {
   const env = { PATH: process.env.PATH, HOME: '/nonexistent', STRIPE_API_BASE: stripe.url, STRIPE_API_KEY: stripe.key, SLUICE_PUBLIC_URL: here, ...environment };
   return new Promise((resolve, reject) => {
-    execFile(path.join(process.env.SLUICE_BIN, 'sluice'), ['doctor', 'stripe', '-o', 'json', ...args], { env, timeout: 60000 }, (error, stdout, stderr) => {
+    execFile(path.join(process.env.SLUICE_BIN, 'sluice'), ['doctor', 'stripe', '-o', 'json', ...args], { env, timeout: 300000 }, (error, stdout, stderr) => {
       const keys = [env.STRIPE_API_KEY, env.STRIPE_RESTRICTED_KEY].filter(Boolean);
       if (keys.some((one) => `${stdout}${stderr}`.includes(one))) return reject(new Error('a key is printed'));
       return resolve({ status: error?.code ?? 0, stdout, stderr, rows: stdout.startsWith('[') ? JSON.parse(stdout) : null });

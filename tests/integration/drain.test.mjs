@@ -37,6 +37,7 @@ after(async () => {
   await stack?.stop();
 });
 
+const STREAM_PER_MS = 0.025; // two and a half times what one worker can
 const product = (id) => ({ id: `evt_${id}`, type: 'product.created', created: 1700000000, livemode: false, data: { object: { id, object: 'product' } } });
 const many = (prefix, count) => Array.from({ length: count }, (_, n) => product(`${prefix}_${n}`));
 async function send(events) {
@@ -53,8 +54,10 @@ const advice = async (...more) => JSON.parse((await well('scale', 'advise', 'wor
 test('more comes in than goes out: how many more workers; advised, two at a time, within the budget', async () => {
   let is_over = false;
   const stream = (async () => {
-    for (let n = 0; !is_over; n += 1) {
-      await send([product(`stream_${n}`), product(`stream2_${n}`)]);
+    const from = Date.now();
+    for (let n = 0; !is_over;) {
+      const due = Math.floor((Date.now() - from) * STREAM_PER_MS) + 1 - n; // at a rate, however long each takes
+      await send(Array.from({ length: due }, () => product(`stream_${n++}`)));
       await new Promise((resolve) => setTimeout(resolve, 70));
     }
   })();

@@ -38,6 +38,7 @@ before(async () => {
     assert.equal((await sender.signed(customer(id, object, created))).status, 200);
     await until(`${id} is in the inbox of billing`, async () => (await stack.value(`SELECT count(*) FROM sluice_inbox WHERE event_id = '${id}' AND subsystem = 'billing'`)) === '1');
   }
+  await until('shop has the others', async () => (await stack.value("SELECT count(*) FROM sluice_inbox WHERE subsystem = 'shop'")) === '2');
   await until('one was given up, and both of its tries are written', async () => (await stack.value(
     'SELECT (SELECT count(*) FROM sluice_dead_letter) + (SELECT count(*) FROM sluice_attempt)')) === '3', 60000);
 });

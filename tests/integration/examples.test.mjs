@@ -126,6 +126,7 @@ test('sim-management: a changed network type waits in the broker before it is se
   const request = await until('it is sent', () => requests('/sims').find((one) => one.headers['sluice-event-id'] === 'sim_2'));
   assert.ok(request.at - from >= 6000, `${request.at - from} ms`);
   assert.equal(request.headers['sluice-attempt'], '1');
+  await until('it came from the broker', () => due.length > 0);
   assert.deepEqual(due.map((message) => [message.properties.messageId, message.properties.headers['x-death'][0].queue]), [['sim_2', 'sluice.sim-management.first.6']]); // in the broker
   await rows('it is recorded', "SELECT verdict FROM sluice_inbox WHERE event_id = 'sim_2'", [['applied']]);
 });

@@ -53,7 +53,7 @@ test('a late event changes no column, is on record as stale with its bytes, and 
   }
   await until('the listener heard all three', async () => (await stack.value('SELECT count(*) FROM heard')) === '3');
   assert.deepEqual((await stack.query('SELECT event_id FROM heard ORDER BY 1')).flat(), ['evt_before', 'evt_created', 'evt_now']);
-  assert.ok(await stack.metric('sluice_consumer_deliveries_total{subsystem="billing",outcome="stale"}', stack.consumerPort) >= 2);
+  await until('they are counted', async () => (await stack.metric('sluice_consumer_deliveries_total{subsystem="billing",outcome="stale"}', stack.consumerPort)) >= 2);
 });
 
 test('a notice about what is older changes nothing, and is heard', async () => {

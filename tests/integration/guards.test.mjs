@@ -86,7 +86,7 @@ test('report only counts, and the start says that nobody could pass', async () =
   const body = event('evt_report');
   assert.equal((await post(report, '/webhooks/stripe', body, signed(report, body))).status, 200);
   assert.equal(await report.metric('sluice_origin_guard_total{outcome="reported",reason="no_address"}'), 1);
-  const warning = report.logOf(report.publisher).split('\n').find((line) => line.includes('"event":"config.warning"'));
+  const warning = JSON.stringify((await report.said(report.publisher, 'config.warning', 1))[0]);
   assert.match(warning, /once it enforces, would let nobody in/);
   assert.match(warning, /FLAG_ENFORCE_QUEUE_CF_ORIGIN=report: .* no request would pass; each is let in and counted/);
 });
@@ -132,17 +132,17 @@ test('E15 rotation: two live values, and the old one not after; without a restar
 
 test('a source over its rate: 429 with Retry-After, and what it did not use up is not lost to others', async () => {
   const mac = (body) => createHmac('sha256', token.console).update(body).digest('hex');
-  const statuses = [];
   for (let i = 0; i < 8; i += 1) {
-    const body = `{"id":"rate_${i}"}`;
+    const body = `{"id":"bad_${i}"}`;
     const bad = await post(plain, '/webhooks/slow', body, { 'x-signature': mac(`${body} `), 'cf-connecting-ip': '198.51.100.77' });
     assert.equal(bad.status, 400, 'a bad signature uses nothing up');
-    const answer = await post(plain, '/webhooks/slow', body, { 'x-signature': mac(body) });
-    statuses.push(answer.status);
-    if (answer.status === 429) assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
   }
-  assert.deepEqual(statuses.slice(0, 3), [200, 200, 200]);
-  assert.ok(statuses.includes(429), `${statuses}`);
+  // All at once: one after the other, a slow machine might never be over the rate.
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => post(plain, '/webhooks/slow', `{"id":"rate_${i}"}`, { 'x-signature': mac(`{"id":"rate_${i}"}`) })));
+  const refused = answers.filter((answer) => answer.status === 429);
+  assert.ok(answers.length - refused.length >= 3 && answers.every((answer) => [200, 429].includes(answer.status)), `${answers.map((answer) => answer.status)}`);
+  assert.ok(refused.length > 0, 'none was over the rate');
+  for (const answer of refused) assert.match(answer.headers['retry-after'], /^[1-9]\d*$/);
   assert.ok((await plain.metric('sluice_events_received_total{source="slow",outcome="rate"}')) >= 1);
   const body = event('evt_rate_other');
   assert.equal((await post(plain, '/webhooks/stripe', body, signed(plain, body))).status, 200);
@@ -182,7 +182,7 @@ test('FLAG_QUEUE_BILLING=false: billing routes 503, the rest stays up, and a mis
   }
   assert.equal((await post(off, '/api/v1/events', JSON.stringify({ id: 'off_1', type: 't' }), { authorization: `Bearer ${token.console}` })).status, 200);
   assert.equal((await fetch(`${off.url}/health`)).status, 200);
-  assert.match(off.logOf(off.publisher), /config\.warning.*STRIPE_WEBHOOK_SECRET/);
+  await until('the start warns', () => /config\.warning.*STRIPE_WEBHOOK_SECRET/.test(off.logOf(off.publisher)));
 });
 
 test('FLAG_QUEUE_BILLING=false at the consumer: billing waits in the broker, and goes on when it is switched on', async () => {
@@ -191,7 +191,7 @@ test('FLAG_QUEUE_BILLING=false at the consumer: billing waits in the broker, and
   await world.startConsumer();
   const body = event('evt_waits');
   assert.equal((await post(world, '/webhooks/stripe', body, signed(world, body))).status, 200);
-  assert.match(world.logOf(world.consumer), /config\.warning.*billing is off/);
+  await until('the start warns', () => /config\.warning.*billing is off/.test(world.logOf(world.consumer)));
   const depth = async () => (await world.api('GET', `/api/queues/${world.name}/sluice.billing`)).messages;
   await until('it waits in the broker', async () => (await depth()) === 1, 60000);
   await world.terminate(world.consumer);
@@ -212,7 +212,7 @@ const refusals = [
 for (const [name, change, variable] of refusals) {
   test(`${name}: the start is refused, naming ${variable}`, async () => {
     const { code, stderr } = await new Promise((resolve) => {
-      execFile(path.join(process.env.SLUICE_BIN, 'sluice-publisher'), { env: { ...plain.environment, ...change }, timeout: 20000 }, (error, _, text) => resolve({ code: error?.code, stderr: text }));
+      execFile(path.join(process.env.SLUICE_BIN, 'sluice-publisher'), { env: { ...plain.environment, ...change }, timeout: 300000 }, (error, _, text) => resolve({ code: error?.code, stderr: text }));
     });
     assert.equal(code, 78, stderr);
     assert.match(stderr, new RegExp(`^  ${variable}: `, 'm'));

@@ -16,14 +16,14 @@ handler = http
 bindings = shop.${name}.#
 url = $TARGET_URL
 secret = TARGET_SECRET
-timeout = 2s
+timeout = 1m
 attempts = 3
 backoff = 1s
 breaker_consecutive = 1000
 breaker_samples = 10000
 ${more}`; // one verdict after the other, undisturbed by the breaker of their type
 const subsystems = section('orders', 'errors.known = done\nerrors.no_stock = retry: order more\nerrors.bad_sku = permanent: mend the catalogue\n')
-  + section('slow', 'batch = 8\n') + section('away') + section('locked') + section('late').replace('timeout = 2s', 'timeout = 1s')
+  + section('slow', 'batch = 8\n') + section('away') + section('locked') + section('late').replace('timeout = 1m', 'timeout = 1s')
   + section('gone').replace('$TARGET_URL', '$GONE_URL');
 
 let stack;

@@ -92,7 +92,7 @@ test('a pause holds over a restart of the consumer', async () => {
 });
 
 test('a pause with an end ends by itself', async () => {
-  await well('queue', 'pause', 'billing', '--for', '2s');
+  await well('queue', 'pause', 'billing', '--for', '10s'); // so long that it is followed first
   await send(customer('cus_f'));
   await until('it is applied', async () => (await applied('cus_f')) === 1);
   assert.equal((await list()).settings, '');

@@ -146,7 +146,7 @@ test('mistakes say what to do', async () => {
 function doctor(args, environment = {}) {
   const env = { ...stack.environment, STRIPE_API_BASE: stripe.url, STRIPE_API_KEY: stripe.key, SLUICE_PUBLIC_URL: 'https://hooks.example.com', ...environment };
   return new Promise((resolve) => {
-    execFile(`${process.env.SLUICE_BIN}/sluice`, ['doctor', 'stripe', ...args], { env, timeout: 60000 }, (error, stdout, stderr) =>
+    execFile(`${process.env.SLUICE_BIN}/sluice`, ['doctor', 'stripe', ...args], { env, timeout: 300000 }, (error, stdout, stderr) =>
       resolve({ status: error ? (error.code ?? error.signal) : 0, stdout, stderr }));
   });
 }

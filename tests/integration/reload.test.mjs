@@ -157,7 +157,7 @@ test('a second SIGHUP while the links that publish are not up yet: what is in ha
     await reload();
     for (let n = 0; n < 40; n += 1) await producer.publish({ id: `early_${n}`, type: 'order.paid' });
     await until('they have them in hand', async () => answers.length > 0 && (await stack.metric('sluice_consumer_inflight{subsystem="orders"}', stack.consumerPort)) === 40);
-    assert.ok(proxy.muted.size >= 2, 'they are not up');
+    await until('they are not up', () => proxy.muted.size >= 2);
     write('amqp', stack.amqpUrl);
     const reloading = reload();
     let late = 0;

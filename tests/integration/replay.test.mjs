@@ -9,7 +9,7 @@ import { test, before, after } from 'node:test';
 import amqp from 'amqplib';
 import { customerCreated } from './lib/events.mjs';
 import { Sender } from './lib/sender.mjs';
-import { Stack, until } from './lib/stack.mjs';
+import { patient, Stack, until } from './lib/stack.mjs';
 
 const many = process.env.TEST_LONG === '1' ? 10000 : 1000;
 
@@ -59,7 +59,7 @@ async function setAside(prefix, letters) {
 }
 
 function start(...args) {
-  const child = spawn(path.join(process.env.SLUICE_BIN, 'sluice'), args, { env: stack.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(path.join(process.env.SLUICE_BIN, 'sluice'), patient(args), { env: stack.environment, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr']) child[stream].on('data', (part) => { said[stream] += part; });
   child.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ status: signal ?? code, ...said })));
@@ -105,8 +105,8 @@ test('a canary that fails keeps the rest where it is; past it only by a word of 
   assert.equal(unpublished, 3);
   assert.ok(failed >= 1);
   assert.equal(await count('sluice_replay_item', `run = '${run}' AND NOT is_canary AND outcome IS NULL`), 3, 'nothing but the canary is published');
-  await mend();
   await until('the canary is decided', async () => (await runNamed(run)).failed_again === 3);
+  await mend();
   const again = await sluice('replay', 'resume', run, '--yes', '-o', 'json');
   assert.equal(again.status, 3, again.stderr);
   assert.equal(JSON.parse(again.stdout)[0].unpublished, 3, 'the canary has not become better');
@@ -327,8 +327,8 @@ test('a run goes slower while transactions take much longer than they did, and i
 
 test('Ctrl-C pauses the run, and the audit says so', async () => {
   await mend();
-  await setAside('c', 40);
-  const worker = start(...all, '--canary', '0', '--rate', '10/s', '--yes', '--reason', 'a test');
+  await setAside('c', 20);
+  const worker = start(...all, '--canary', '0', '--rate', '1/s', '--yes', '--reason', 'a test');
   await until('it publishes', async () => (await published('c')) > 0);
   const run = await runOf('c');
   worker.kill('SIGINT');
@@ -336,7 +336,7 @@ test('Ctrl-C pauses the run, and the audit says so', async () => {
   const { status, why } = await runNamed(run);
   assert.deepEqual([status, why], ['paused', 'stopped by a signal']);
   assert.equal((await sluice('replay', 'resume', run, '--yes')).status, 0);
-  await once('c', 40);
+  await once('c', 20);
 });
 
 test('while a breaker of its type is open nothing is published; afterwards the run goes on by itself', async () => {
@@ -396,7 +396,7 @@ test('what the target of a redirect gives up is open again where it came from', 
 test(`a replay of ${many} letters that is killed again and again ends with each event applied once`, async () => {
   await mend();
   await setAside('k', many);
-  let args = [...all, '--class', 'parked by operator', '--rate', '1000/s', '--yes', '--reason', 'the test is over'];
+  let args = [...all, '--class', 'parked by operator', '--rate', `${many / 10}/s`, '--yes', '--reason', 'the test is over'];
   let run;
   for (const share of [0.1, 0.4, 0.7]) {
     const worker = start(...args);

@@ -24,7 +24,7 @@ const secrets = {
 let events = 0;
 const event = () => JSON.stringify({ id: `evt_sandbox_${++events}`, object: 'event', type: 'x.sandbox', created: Math.floor(Date.now() / 1000) });
 const status = (child, name) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
-const started = (child) => JSON.parse(stack.logOf(child).split('\n').findLast((line) => line.includes('"process.started"')));
+const started = (child) => until('it says that it has started', () => stack.linesOf(child, 'process.started').findLast((line) => line.instance.endsWith(`/${child.pid}`)));
 const applied = (ids) => until('all are applied', async () =>
   Number(await stack.value(`SELECT count(*) FROM sluice_inbox WHERE event_id IN (${ids.map((id) => `'${id}'`).join(',')})`)) === ids.length);
 
@@ -70,9 +70,9 @@ after(async () => {
   await stack?.stop();
 });
 
-test('the start says what is in force, and the kernel agrees', () => {
+test('the start says what is in force, and the kernel agrees', async () => {
   for (const child of [stack.publisher, stack.consumer]) {
-    const line = started(child);
+    const line = await started(child);
     assert.equal(line.sandbox_missing, '', 'this kernel has all of it');
     assert.match(line.sandbox, /^no new privileges, no core, landlock [1-9]\d*, seccomp$/);
     assert.equal(status(child, 'NoNewPrivs'), '1');
@@ -186,8 +186,9 @@ test('it can be required, and switched off', async () => {
     await stack.terminate(stack.publisher);
     stack.publisherEnvironment.SLUICE_SANDBOX = word;
     await stack.startPublisher();
-    assert.match(started(stack.publisher).sandbox, sandbox);
-    assert.equal(started(stack.publisher).sandbox_missing, missing);
+    const line = await started(stack.publisher);
+    assert.match(line.sandbox, sandbox);
+    assert.equal(line.sandbox_missing, missing);
   }
   assert.equal(status(stack.publisher, 'Seccomp'), '0');
 });

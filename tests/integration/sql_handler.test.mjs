@@ -56,7 +56,7 @@ let stack;
 let producer;
 
 before(async () => {
-  stack = await Stack.start('sql_handler', { subsystems, sql, withPublisher: false, consumer: { SLUICE_SETUP_GRACE: '3s' } });
+  stack = await Stack.start('sql_handler', { subsystems, sql, withPublisher: false, consumer: { SLUICE_SETUP_GRACE: '10s' } });
   producer = await Producer.connect(stack);
 });
 after(async () => {
@@ -124,7 +124,7 @@ test('what jsonb cannot hold is replaced and counted; the rest of the body is as
   assert.equal(await verdictOf('nul'), 'applied');
   const [row] = await stack.query("SELECT body ->> 'a', body ->> 'b', body ->> 'c', body ->> 'd' IS NULL FROM note WHERE id = 'nul'");
   assert.deepEqual(row, ['x�y', '�', '\\u0000', 't']);
-  assert.ok((await stack.metric('sluice_text_replaced_total{subsystem="notes"}', stack.consumerPort)) >= 3);
+  await until('it is counted', async () => (await stack.metric('sluice_text_replaced_total{subsystem="notes"}', stack.consumerPort)) >= 3);
 });
 
 test('a body that is not JSON is a dead letter, unless the function takes the raw bytes', async () => {
@@ -149,10 +149,10 @@ test('while the function is missing everything waits and the log says what is ex
   await stack.query(`CREATE TABLE late(id text PRIMARY KEY);
     CREATE FUNCTION late_apply(event_id text, total integer) RETURNS void LANGUAGE sql AS 'INSERT INTO late VALUES (event_id)'`);
   await until('the wrong one is named', () => lines('consumer.halted').find((one) => one.subsystem === 'late' && /takes "total", which no event has/.test(one.error)));
+  assert.equal(await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort), 1);
   await stack.query(`DROP FUNCTION late_apply;
     CREATE FUNCTION late_apply(event_id text) RETURNS void LANGUAGE sql AS 'INSERT INTO late VALUES (event_id)'`);
-  assert.ok(Date.parse(line.ts) - Date.parse(waiting.ts) >= 2500, `${line.ts} is too soon after ${waiting.ts}`);
-  assert.equal(await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort), 1);
+  assert.ok(Date.parse(line.ts) - Date.parse(waiting.ts) >= 9500, `${line.ts} is too soon after ${waiting.ts}`);
   await until('all are applied', async () => (await stack.value('SELECT count(*) FROM late')) === '20', 60000);
   await until('nobody is needed any more', async () => (await stack.metric('sluice_consumer_halted{subsystem="late"}', stack.consumerPort)) === 0);
   assert.equal(await stack.value("SELECT count(*) FROM sluice_dead_letter WHERE subsystem = 'late'"), '0');

@@ -9,9 +9,9 @@ await scenario('A7', 'a memory alarm', {}, async (world) => {
   await world.fault('memory alarm', alarms.memory);
   await world.hold(world.ms(2500, 20000));
   await world.checkNobodyWaits();
-  world.check(world.log('broker.blocked').length > 0, 'broker.blocked is not in the log');
-  world.check((await world.metric('sluice_broker_blocked')) === 1, 'sluice_broker_blocked is not 1');
+  await world.until('broker.blocked is in the log', () => world.log('broker.blocked').length > 0);
+  await world.until('sluice_broker_blocked is 1', async () => (await world.metric('sluice_broker_blocked')) === 1);
   await world.acknowledgedHaveArrived('consuming stopped during the alarm');
   await world.heal(alarms.memoryOver);
-  world.check(world.log('broker.unblocked').length > 0, 'broker.unblocked is not in the log');
+  await world.until('broker.unblocked is in the log', () => world.log('broker.unblocked').length > 0);
 });

@@ -41,7 +41,9 @@ async function checkParked(world, sent, bytesOf) {
   for (const [sha, envelope, hasNoPayload, attempts] of rows) {
     world.check(bytesOf.get(`bytes:${sha}`)?.equals(Buffer.from(envelope, 'hex')) && hasNoPayload === 't' && attempts === '1', `another letter than was planted: ${envelope}, attempts ${attempts}`);
   }
-  const parked = world.stack.linesOf(world.stack.consumer, 'consumer.dead_lettered').length;
+  const lines = () => world.stack.linesOf(world.stack.consumer, 'consumer.dead_lettered').length;
+  await world.until('each is said', () => lines() >= sent); // a moment after it is done
+  const parked = lines();
   const delayed = world.stack.linesOf(world.stack.consumer, 'consumer.delayed').length;
   world.check(parked === sent && delayed === 0, `${sent} messages without an event, ${parked} parked, ${delayed} tried again`);
   const spent = await world.stack.value('SELECT count(*) FROM sluice_attempt');

@@ -9,6 +9,8 @@ import { consumed, keepBreakersClosed } from './lib/applied.mjs';
 const ATTEMPTS = 3;
 const stacks = Object.keys(foreign);
 
+const ROUND = 20; // events of one of them until its fates begin again
+
 // Every fourth event has such headers; of five of those one fails for good, one fails once, one twice.
 function strange(n) {
   if (n % 4 !== 0) return {};
@@ -29,7 +31,8 @@ await consumed('C10', "other stacks' headers of failure and death", {
   await world.warm();
   await world.fault('strangers publish', () => { world.shop.next = strange; });
   let copied = 0;
-  for (let n = 0; n < world.ms(30, 600); n += 1) {
+  const enough = world.shop.count + ROUND * stacks.length; // each of them with each fate, however slow the machine
+  for (let n = 0; n < world.ms(30, 600) || world.shop.count < enough || copied === 0; n += 1) {
     await world.hold(100);
     copied += await copyOf(world, door.splice(0), stacks[n % stacks.length]);
   }

@@ -72,6 +72,7 @@ function wrongNow({ faults, sessions }) {
 
 async function checkAgain(world, faults) {
   const { stack } = world;
+  await world.until('each is said', () => stack.linesOf(stack.consumer, 'broker.lost').length >= faults.length); // a moment after it is done
   const lost = stack.linesOf(stack.consumer, 'broker.lost');
   const of = (code) => lost.filter((line) => line.error_code === code).length;
   const channel0 = faults.filter((fault) => fault.kind.startsWith('channel 0')).length;

@@ -72,10 +72,15 @@ async function deploymentFails(world) {
   await world.stack.query('ALTER TABLE billing_invoice DROP CONSTRAINT nothing_is_paid'); // the deployment is taken back
   await follow(world, 'failure-spike.md', 'sluice breaker close billing invoice.paid');
   await world.until('it is closed', async () => !(await held()), 60000);
+  // Those that failed before are letters only when the parker has come to them.
+  await world.until('no letter is on its way', async () => {
+    const given = await world.stack.metric('sluice_consumer_deliveries_total{subsystem="billing",outcome="dead_lettered"}', world.stack.consumerPort);
+    return (await letters(world, 'true')) >= given;
+  });
   for (const { fingerprint } of await groups(world, 'failure-spike.md', 'sluice dead groups --since 6h')) {
-    const blanks = { '0123456789abcdef': fingerprint };
-    await follow(world, 'failure-spike.md', 'sluice dead replay --fingerprint 0123456789abcdef --limit 1 ', { blanks });
-    await follow(world, 'failure-spike.md', 'sluice dead replay --fingerprint 0123456789abcdef --limit 500', { blanks });
+    const how = { blanks: { '0123456789abcdef': fingerprint }, args: ['--wait', '5m'] }; // a busy machine
+    await follow(world, 'failure-spike.md', 'sluice dead replay --fingerprint 0123456789abcdef --limit 1 ', how);
+    await follow(world, 'failure-spike.md', 'sluice dead replay --fingerprint 0123456789abcdef --limit 500', how);
   }
 }
 
@@ -109,7 +114,7 @@ async function follow(world, page, beginning, { blanks = {}, args = [], fails = 
   };
   const [program, list] = isSql(command) ? ['psql', [stack.databaseUrl, '-v', 'ON_ERROR_STOP=1', '-qAtX', '-c', command]] : ['bash', ['-euo', 'pipefail', '-c', command]];
   const done = await new Promise((resolve) => {
-    execFile(program, list, { env, cwd: stack.dir, timeout: 180000 }, (error, out, err) => resolve({ status: error ? (error.code ?? error.signal) : 0, out, err }));
+    execFile(program, list, { env, cwd: stack.dir, timeout: 600000 }, (error, out, err) => resolve({ status: error ? (error.code ?? error.signal) : 0, out, err }));
   });
   world.check((done.status !== 0) === fails, `${page}: ${command} ended with ${done.status}: ${done.out}${done.err}`);
   return done;
