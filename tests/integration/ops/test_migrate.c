@@ -112,7 +112,7 @@ static bool apply(const struct sl_embedded *files, size_t count, int64_t wait_ms
         .files = files,
         .file_count = count,
         .wait_ms = wait_ms,
-        .timeout_ms = 20000,
+        .timeout_ms = 300000,
         .arg = told,
         .on_waiting = on_waiting,
         .on_applied = on_applied,
@@ -126,11 +126,11 @@ CLAIM(migrate__applies_each_migration_once)
     struct told told;
     struct sl_err err = { 0 };
     fresh_schema();
-    CU_ASSERT_TRUE(apply(good, 2, 1000, &told, &err));
+    CU_ASSERT_TRUE(apply(good, 2, 60000, &told, &err));
     CU_ASSERT_EQUAL(told.applied, 2);
     CU_ASSERT_STRING_EQUAL(told.who, "");
     CU_ASSERT_EQUAL(number("SELECT count(*) FROM one"), 2);
-    CU_ASSERT_TRUE(apply(good, 2, 1000, &told, &err));
+    CU_ASSERT_TRUE(apply(good, 2, 60000, &told, &err));
     CU_ASSERT_EQUAL(told.applied, 0);
     CU_ASSERT_EQUAL(number("SELECT count(*) FROM sluice_migration"), 2);
     CU_ASSERT_EQUAL(number("SELECT length(checksum) FROM sluice_migration LIMIT 1"), 64);
@@ -146,7 +146,7 @@ CLAIM(migrate__two_at_once_do_the_work_once)
         if (fork() == 0) {
             struct told told;
             struct sl_err err = { 0 };
-            bool is_applied = apply(good, 2, 10000, &told, &err);
+            bool is_applied = apply(good, 2, 120000, &told, &err);
             char answer = is_applied ? (char)('0' + told.applied) : 'x';
             _exit(write(pipes[1], &answer, 1) == 1 ? 0 : 1);
         }
@@ -171,7 +171,7 @@ CLAIM(migrate__names_whom_it_waited_for)
     SL_AUTO(ops_pg_session_free) struct ops_pg_session *guard = open_session();
     CU_ASSERT_TRUE(
         ops_pg_query(guard, "SELECT pg_advisory_lock(126909663503205)", NULL, 0, NULL, &err));
-    CU_ASSERT_FALSE(apply(good, 2, 200, &told, &err));
+    CU_ASSERT_FALSE(apply(good, 2, 2000, &told, &err));
     CU_ASSERT_EQUAL(err.code, SL_E_PG_CONTENTION);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "(guard)"));
     CU_ASSERT_PTR_NOT_NULL(strstr(told.who, "(guard)"));
@@ -183,16 +183,16 @@ CLAIM(migrate__an_edited_file_changes_nothing)
     struct told told;
     struct sl_err err = { 0 };
     fresh_schema();
-    CU_ASSERT_TRUE(apply(good, 1, 1000, &told, &err));
-    CU_ASSERT_FALSE(apply(drifted, 2, 1000, &told, &err));
+    CU_ASSERT_TRUE(apply(good, 1, 60000, &told, &err));
+    CU_ASSERT_FALSE(apply(drifted, 2, 60000, &told, &err));
     CU_ASSERT_EQUAL(err.code, SL_E_PG_DRIFT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "0001_one.sql"));
     CU_ASSERT_EQUAL(told.applied, 0);
     CU_ASSERT_EQUAL(number("SELECT count(*) FROM sluice_migration"), 1);
 
     /* A program older than the database. */
-    CU_ASSERT_TRUE(apply(good, 2, 1000, &told, &err));
-    CU_ASSERT_FALSE(apply(good, 1, 1000, &told, &err));
+    CU_ASSERT_TRUE(apply(good, 2, 60000, &told, &err));
+    CU_ASSERT_FALSE(apply(good, 1, 60000, &told, &err));
     CU_ASSERT_EQUAL(err.code, SL_E_PG_DRIFT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "does not know"));
 }
@@ -202,7 +202,7 @@ CLAIM(migrate__a_file_that_fails_leaves_nothing_of_itself)
     struct told told;
     struct sl_err err = { 0 };
     fresh_schema();
-    CU_ASSERT_FALSE(apply(broken, 3, 1000, &told, &err));
+    CU_ASSERT_FALSE(apply(broken, 3, 60000, &told, &err));
     CU_ASSERT_EQUAL(told.applied, 2);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "0003_wrong.sql is not applied, line 3"));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "42601"));

@@ -13,7 +13,7 @@
 #include "shared/buf.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 300000
 
 __attribute__((constructor)) static void skip_without_database(void)
 {
@@ -264,7 +264,7 @@ CLAIM(pg_link__goes_on_to_the_next_host_when_one_refuses_or_is_silent)
              "host=127.0.0.1,192.0.2.1,127.0.0.1 port=1,5432,%s user=sluice dbname=sluice",
              port_of_url());
     world.opts.conninfo = url;
-    world.opts.attempt_ms = 400;
+    world.opts.attempt_ms = 5000; /* the last one answers, on a busy machine in seconds */
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.downs, 1));
     CU_ASSERT_EQUAL(world.why.code, SL_E_PG_UNREACHABLE);
@@ -288,7 +288,7 @@ CLAIM(pg_link__resolves_names_and_says_which_one_it_cannot)
 
     world_init(&world, NULL, 0);
     world.opts.conninfo = "postgres://sluice@no-such-host.invalid:5432/sluice";
-    world.opts.attempt_ms = 1000;
+    world.opts.attempt_ms = 5000;
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.downs, 1));
     CU_ASSERT_TRUE(has(world.why.text, "no-such-host.invalid"));
@@ -318,6 +318,20 @@ CLAIM(pg_link__refuses_a_read_only_session_unless_told_otherwise)
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.ups, 1));
     world_done(&world);
+}
+
+/* A session is born with what the server has read by then. since: seconds, as text. */
+static void until_reloaded(const char *since)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT extract(epoch FROM pg_conf_load_time()) > %s", since);
+    for (bool is_reloaded = false; !is_reloaded;) {
+        struct world world;
+        world_up(&world, NULL, 0);
+        run_sql(&world, sql);
+        is_reloaded = value_is(&world, "t");
+        world_done(&world);
+    }
 }
 
 CLAIM(pg_link__never_tells_a_password)
@@ -353,11 +367,16 @@ CLAIM(pg_link__never_tells_a_password)
     CU_ASSERT_FALSE(world.failed);
     run_sql(&world, "SELECT current_setting('hba_file')");
     char copy[512];
-    snprintf(copy, sizeof copy, "COPY hba TO '%s'; SELECT pg_reload_conf(); SELECT pg_sleep(0.3)",
+    snprintf(copy, sizeof copy, "COPY hba TO '%s'; SELECT extract(epoch FROM clock_timestamp())",
              sl_buf_span(&world.value).data);
     run_text(&world, copy);
     CU_ASSERT_FALSE(world.failed);
+    char since[32];
+    snprintf(since, sizeof since, "%s", sl_buf_span(&world.value).data);
+    run_sql(&world, "SELECT pg_reload_conf()");
+    CU_ASSERT_FALSE(world.failed);
     world_done(&world);
+    until_reloaded(since);
 
     char url[256];
     snprintf(url, sizeof url, "postgres://locked:wrong-locked-secret@127.0.0.1:%s/sluice",
@@ -658,7 +677,7 @@ CLAIM(pg_link__a_statement_that_takes_too_long_is_contention)
 {
     struct world world;
     world_init(&world, NULL, 0);
-    world.opts.statement_ms = 100;
+    world.opts.statement_ms = 1000;
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.ups, 1));
     run_sql(&world, "SELECT pg_sleep(10)");
@@ -684,10 +703,12 @@ CLAIM(pg_link__comes_back_after_the_server_ended_its_session)
                                   { .sql = "COMMIT" } };
     CU_ASSERT_TRUE(sl_pg_run(world.link, steps, 3, on_done, &world, NULL));
     snprintf(sql, sizeof sql,
-             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity, pg_sleep(0.2) WHERE pid = "
-             "%lld",
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %lld AND "
+             "wait_event = 'PgSleep'",
              pid);
-    run_sql(&other, sql);
+    do {
+        run_sql(&other, sql); /* no row, as long as it has not come so far */
+    } while (!value_is(&other, "t"));
     CU_ASSERT_TRUE(wait_until(&world, &world.runs_done, 2));
     CU_ASSERT_STRING_EQUAL(world.sqlstate, "57P01");
     CU_ASSERT_EQUAL(world.step, 1);
@@ -769,7 +790,7 @@ CLAIM(pg_link__a_server_that_hangs_costs_no_more_than_the_deadline)
     }
     struct world world;
     world_init(&world, NULL, 0);
-    world.opts.script_ms = 500;
+    world.opts.script_ms = 5000; /* which what is well stays within */
     open_link(&world);
     CU_ASSERT_TRUE(wait_until(&world, &world.ups, 1));
     run_sql(&world, "SELECT pg_backend_pid()");
@@ -813,12 +834,12 @@ CLAIM(pg_link__a_frozen_postmaster_costs_no_more_than_the_attempt)
     CU_ASSERT_FATAL(pid > 1);
     CU_ASSERT_EQUAL(kill(pid, SIGSTOP), 0);
     world_init(&world, NULL, 0);
-    world.opts.attempt_ms = 300; /* the kernel accepts, nobody answers */
+    world.opts.attempt_ms = 2000; /* the kernel accepts, nobody answers */
     open_link(&world);
     bool is_down = wait_until(&world, &world.downs, 1);
     CU_ASSERT_EQUAL(kill(pid, SIGCONT), 0);
     CU_ASSERT_TRUE(is_down);
-    CU_ASSERT_TRUE(has(world.why.text, "within 300 ms"));
+    CU_ASSERT_TRUE(has(world.why.text, "within 2000 ms"));
     CU_ASSERT_TRUE(wait_until(&world, &world.ups, 1));
     world_done(&world);
     world_done(&other);

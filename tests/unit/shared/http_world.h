@@ -22,7 +22,7 @@
 #include "shared/http/http_server.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 #define HELD_MAX    16
 #define GET         "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -17,7 +17,7 @@
 #include "tests/support/amqp_bytes.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 60000
 
 struct world {
     struct sl_loop *loop;
@@ -273,7 +273,7 @@ static void world_init(struct world *world)
         .url = &world->url,
         .connection_name = "test",
         .confirms = true,
-        .attempt_ms = 1000,
+        .attempt_ms = 3000,
         .arg = world,
         .on_up = on_up,
         .on_down = on_down,

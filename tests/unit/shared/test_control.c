@@ -17,7 +17,7 @@
 #include "shared/control/control_socket.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 static bool echo(void *arg, const struct sl_control_call *call, struct sl_err *err)
 {

@@ -381,8 +381,8 @@ CLAIM(http_server__slow_heads_and_bodies_are_408_and_idle_connections_just_close
     open_world(&world, &limits);
     for (size_t i = 0; i < SL_COUNT(cases); i++) {
         world.refused_why[0] = '\0';
-        int fd = dial(&world);
         int64_t since_ms = sl_clock_mono_ms();
+        int fd = dial(&world);
         say(&world, fd, cases[i].request);
         struct heard heard = hear_to_end(&world, fd);
         CU_ASSERT(heard.at_end);

@@ -12,7 +12,7 @@
 #include "shared/clock.h"
 #include "tests/support/claims.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 /* A service manager that only listens. */
 struct manager {

@@ -13,7 +13,7 @@
 #include "tests/support/claims.h"
 
 #define PERIOD_MS   40
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 120000
 #define SEEN_MAX    4096
 
 /* What the fake Sentry does with the next request. */
