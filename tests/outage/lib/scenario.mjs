@@ -22,7 +22,7 @@ import { measure, Watch } from './watch.mjs';
 export const isLong = process.env.TEST_LONG === '1';
 const ANSWER_MS_MAX = 5000; // DESIGN: deadline for any answer
 const HEAL_MS_MAX = 60000; // twice the longest back-off
-const DEGRADED_MS_MAX = 6000; // a missed confirm (2 s), and room for a busy machine
+const DEGRADED_MS_MAX = 15000; // a missed confirm (2 s), and room for a busy machine; without it two heartbeats would be missed first (20 s)
 const DRAIN_MS_MAX = 120000;
 const RSS_GROWTH_MAX = { sanitized: 256 << 20, plain: 48 << 20 };
 const FDS_GROWTH_MAX = 340; // the load's connections and a few
@@ -267,18 +267,25 @@ class World {
         this.check(wrong.length === 0, `INV-2 ${wrong.length} wrong rows: ${wrong.slice(0, 3).join('; ')}`);
       }
     }
-    this.checkAnswers();
+    await this.checkAnswers();
     this.checkHealth();
     await this.checkResources();
     if (options.accounting && stack.publisher.pid === this.pid) await this.checkAccounting();
     this.checkLogs();
   }
 
-  checkAnswers() {
+  async checkAnswers() {
     const { load, options } = this;
     const answered = load.answers.filter((one) => one.status > 0);
     this.slowest = answered.reduce((most, one) => Math.max(most, one.ms), 0);
-    this.check(this.slowest <= options.deadlineMs, `INV-4 the slowest answer took ${Math.round(this.slowest)} ms`);
+    if (options.deadlineMs === ANSWER_MS_MAX) {
+      // By the publisher's clock: the sender's also counts how long this machine takes to tell it.
+      const took = (limit) => this.count(new RegExp(`^sluice_http_request_duration_seconds_${limit}`));
+      const late = (await took('count\\{route="webhook"\\}')) - (await took('bucket\\{route="webhook",le="5"\\}'));
+      this.check(late === 0, `INV-4 ${late} answers took more than ${ANSWER_MS_MAX} ms; the slowest, as its sender saw it, ${Math.round(this.slowest)} ms`);
+    } else {
+      this.check(this.slowest <= options.deadlineMs, `INV-4 the slowest answer took ${Math.round(this.slowest)} ms`);
+    }
     const none = load.answers.filter((one) => one.status === 0);
     if (!options.mayCutConnections) this.check(none.length === 0, `INV-4 ${none.length} requests got no answer (${none[0]?.error})`);
     const denied = [...load.events.values()].filter((event) => event.statuses.some((status) => status >= 400 && status < 500));
