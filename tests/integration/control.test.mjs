@@ -182,7 +182,7 @@ test('with the broker down: pause, status, resume and the level of degraded line
 
   const [told] = await said('broker.degraded', 1);
   assert.equal(told.level, 'error');
-  assert.ok(told.away_ms >= 3000);
+  assert.ok(told.away_ms >= 3000, JSON.stringify(told));
   assert.equal(JSON.parse(await stack.sluice('ingest', 'status', '-o', 'json')).broker.state, 'degraded');
   assert.equal(await stack.metric('sluice_broker_state{state="degraded"}'), 1);
   assert.equal((await sender.signed('{"id":"evt_dark_4","type":"x.dark"}')).status, 202);
