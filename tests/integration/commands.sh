@@ -23,7 +23,7 @@ complain() {
 gives() { # status words...: what it said is in out and err
     local wanted=$1 status=0
     shift
-    timeout 60 "$sluice" "$@" >out 2>err </dev/null || status=$?
+    timeout 300 "$sluice" "$@" >out 2>err </dev/null || status=$?
     [ "$status" = "$wanted" ] || complain "'sluice $*' gives $status, not $wanted: $(head -c 300 err)"
 }
 

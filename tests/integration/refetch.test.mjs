@@ -63,13 +63,18 @@ test('a thin event without a snapshot brings its object, from the account it nam
 
 test('a thin event whose snapshot arrives as well is nothing to ask about, whichever comes first', async () => {
   const known = await outcomes('known') ?? 0;
+  // Both wait in the queue, so that the second comes behind the first, each in its own transaction, however slow the machine is.
+  await stack.sluice('queue', 'set', 'billing', 'batch=1');
+  await stack.sluice('queue', 'pause', 'billing');
   for (const [n, first] of [[1, 'thin'], [2, 'snapshot']]) {
     const object = customer(`cus_both_${n}`, { name: 'told by the snapshot' });
     const pair = { snapshot: snapshot(`evt_snap_${n}`, 'customer.updated', AT, object), thin: thin(`evt_twin_${n}`, 'v1.customer.updated', object, { snapshot_event: `evt_snap_${n}` }) };
     await send([pair[first]]);
     await send([pair[first === 'thin' ? 'snapshot' : 'thin']]);
   }
+  await stack.sluice('queue', 'resume', 'billing');
   await until('both were found to be known', async () => (await outcomes('known') ?? 0) === known + 2);
+  await stack.sluice('queue', 'set', 'billing', '--reset');
   await settled();
   for (const n of [1, 2]) {
     assert.equal(asked(`/v1/customers/cus_both_${n}`).length, 0);

@@ -37,7 +37,7 @@ export class Sender {
         },
       );
       request.on('error', (error) => resolve({ status: 0, error }));
-      request.setTimeout(15000, () => request.destroy(new Error('no answer within 15 s')));
+      request.setTimeout(60000, () => request.destroy(new Error('no answer within a minute')));
       request.end(bytes);
     });
   }
@@ -63,7 +63,7 @@ export class Sender {
   }
 
   // Posts as Stripe does: again, with a new signature, until a 2xx. Gives up after `deadlineMs`. Returns ids that got a 2xx.
-  async deliverAll(events, { deadlineMs = 120000, connections = this.connections } = {}) {
+  async deliverAll(events, { deadlineMs = 300000, connections = this.connections } = {}) {
     const end = Date.now() + deadlineMs;
     const accepted = new Set();
     const queue = [...events];

@@ -54,7 +54,7 @@ export class Load {
   }
 
   // Starts no new stories; sends the rest of those begun and, with retry, everything again until it is accepted.
-  async finish(deadlineMs = 120000) {
+  async finish(deadlineMs = 300000) {
     clearInterval(this.timer);
     const end = Date.now() + deadlineMs;
     const open = () => this.inFlight > 0 || this.queue.length > 0 || (this.retry && this.retries.length > 0);
