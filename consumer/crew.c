@@ -33,6 +33,7 @@ struct con_crew {
     size_t team_count;
     char paused[PAUSED_BYTES];
     struct con_fusebox fusebox;
+    struct con_fleet fleet;
     bool is_tripped; /* the database's breaker, by an operator */
     unsigned beats;
 };
@@ -121,6 +122,7 @@ static bool make_team(struct con_crew *crew, size_t chosen, struct sl_err *err)
                 .stripe_livemode = opts->config->stripe.livemode,
                 .lane = team->lane,
                 .fusebox = &crew->fusebox,
+                .fleet = &crew->fleet,
                 .is_rush = subsystem->class == SL_CLASS_BACKFILL ? is_rush : NULL,
                 .rush_arg = crew,
                 .grace_ms = opts->config->setup_grace,

@@ -282,6 +282,7 @@ static bool on_mass_failure(void *arg, const struct con_event *event)
 static void on_gone(void *arg, const struct con_delivery *delivery)
 {
     struct con_desk *desk = arg;
+    con_flight_gone(desk->opts.flight, delivery);
     con_outcome_gone(&desk->outcome, delivery);
     on_progress(desk);
 }

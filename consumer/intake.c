@@ -6,12 +6,13 @@
 
 static void tell_started(struct con_intake *intake);
 static void begin_replays(struct con_intake *intake);
+static uint16_t prefetch(const struct con_intake *intake, uint16_t wide);
 static void end_one(struct con_intake *intake, const char *tag);
 static bool ask_broker(struct con_intake *intake);
 static void on_answered(struct sl_amqp_link *link, const struct sl_amqp_declared *declared,
                         const struct sl_err *err, void *arg);
 
-void con_intake_begin(struct con_intake *intake)
+void con_intake_begin(struct con_intake *intake, bool is_narrow)
 {
     enum sl_amqp_state state = sl_amqp_link_state(intake->broker);
     bool is_open = state == SL_AMQP_UP || state == SL_AMQP_BLOCKED;
@@ -20,9 +21,10 @@ void con_intake_begin(struct con_intake *intake)
     if (intake->is_on || !is_open) {
         return;
     }
+    intake->is_narrow = is_narrow;
     snprintf(intake->tag, sizeof intake->tag, "%s.%u", subsystem->queue, intake->tags++);
-    if (!sl_amqp_consume_as(intake->broker, subsystem->queue, intake->tag, subsystem->prefetch,
-                            &why)) {
+    if (!sl_amqp_consume_as(intake->broker, subsystem->queue, intake->tag,
+                            prefetch(intake, subsystem->prefetch), &why)) {
         return;
     }
     intake->is_on = true;
@@ -38,7 +40,8 @@ static void tell_started(struct con_intake *intake)
     intake->is_queue_missing = false;
     sl_info(intake->log, "consumer.started", "taking deliveries",
             sl_str("subsystem", subsystem->name), sl_str("worker", intake->owner),
-            sl_str("queue", subsystem->queue), sl_int("prefetch", subsystem->prefetch),
+            sl_str("queue", subsystem->queue),
+            sl_int("prefetch", prefetch(intake, subsystem->prefetch)),
             sl_int("batch", subsystem->batch));
 }
 
@@ -61,7 +64,21 @@ static void begin_replays(struct con_intake *intake)
              intake->tags++);
     intake->is_on_replays =
         sl_amqp_consume_as(intake->broker, subsystem->replay_queue, intake->replay_tag,
-                           subsystem->replay_prefetch, &why);
+                           prefetch(intake, subsystem->replay_prefetch), &why);
+}
+
+static uint16_t prefetch(const struct con_intake *intake, uint16_t wide)
+{
+    return intake->is_narrow ? 1 : wide;
+}
+
+/* A prefetch cannot be changed. What was on its way to the old tags still arrives. */
+void con_intake_widen(struct con_intake *intake)
+{
+    if (intake->is_on && intake->is_narrow) {
+        con_intake_end(intake);
+        con_intake_begin(intake, false);
+    }
 }
 
 void con_intake_end(struct con_intake *intake)

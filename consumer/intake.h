@@ -30,15 +30,18 @@ struct con_intake {
     int64_t replays_lost_ms; /* a queue was not; it is believed to be when it was seen after that */
     bool is_on;
     bool is_on_replays;
+    bool is_narrow;        /* one message at a time of each, whatever the section says */
     bool is_queue_missing; /* when last tried; the next start is told with its first delivery */
     bool is_awaiting;      /* the broker has not said yet that nothing more comes */
     bool has_asked;        /* it, since nothing is in hand */
 };
 
-/* Begins, unless it has; without a connection nothing happens. */
-void con_intake_begin(struct con_intake *intake);
+/* Begins, unless it has; without a connection nothing happens. is_narrow: one message at a time of each queue, until it is widened. */
+void con_intake_begin(struct con_intake *intake, bool is_narrow);
 /* Where the work queue is consumed: that of replays too, if it is there. */
 void con_intake_begin_replays(struct con_intake *intake, int64_t seen_ms);
+/* Where it is consumed one at a time: as many as the section says from now on. */
+void con_intake_widen(struct con_intake *intake);
 /* Takes nothing more. What was on its way still arrives. */
 void con_intake_end(struct con_intake *intake);
 

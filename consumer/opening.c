@@ -135,6 +135,11 @@ static bool may_begin(struct con_opening *opening, int64_t *out_wait_ms)
     if (*out_wait_ms > 0) {
         return false;
     }
+    const struct con_delivery *next = opts->batch->waiting[opening->turn].next;
+    *out_wait_ms = con_flight_wait_ms(opts->flight, next, now_ms);
+    if (*out_wait_ms > 0) {
+        return false;
+    }
     if (opening->turn == CON_TURN_REHEARSAL) {
         *out_wait_ms = REHEARSAL_WAIT_MS;
         return con_fusebox_is_closed(opts->fusebox);
@@ -149,7 +154,8 @@ static bool may_begin(struct con_opening *opening, int64_t *out_wait_ms)
 static void begin(struct con_opening *opening)
 {
     const struct con_opening_opts *opts = &opening->opts;
-    bool is_alone = opening->turn == CON_TURN_REHEARSAL || con_flight_is_isolating(opts->flight);
+    bool is_alone = opening->turn == CON_TURN_REHEARSAL || con_flight_is_isolating(opts->flight) ||
+                    con_flight_is_narrow(opts->flight, opts->batch->waiting[opening->turn].next);
     size_t room = is_alone ? 1 : con_ramp_room(&opening->ramp, opening->batch_now);
     int64_t now_us = sl_clock_mono_us();
     size_t taken = con_batch_take(opts->batch, opening->turn, opening->taken, room, now_us);

@@ -3,7 +3,7 @@
  *
  *   1. something waits: the timer is set for when the batch wants to start, or for the next turn of the loop
  *   2. it is due: the turn is chosen, and what waits of types that are held goes on its way first (lane)
- *   3. a section that makes way waits for the others (yield), all wait for the database's breaker (fusebox)
+ *   3. a section that makes way waits for the others (yield), who must be alone waits until they have nothing in hand (flight), all wait for the database's breaker (fusebox)
  *   4. as many as the ramp has room for are taken, and the owner works on them until it says that they have ended
  * Nothing is begun while another one is open, or the link to Postgres is down.
  * Refuses: the work itself, and knowing whether the owner still wants any (who drains does not plan).
@@ -26,9 +26,9 @@ struct con_opening_opts {
     struct con_batch *batch;
     size_t batch_max; /* events of a transaction, whatever operators set */
     const struct sl_pg_link *pg;
-    const struct con_flight *flight; /* what is suspected is tried alone; may be NULL */
-    struct con_fusebox *fusebox;     /* the database's */
-    struct con_lane *lane;           /* of the types that fail too much */
+    struct con_flight *flight;   /* what is suspected is tried alone; may be NULL */
+    struct con_fusebox *fusebox; /* the database's */
+    struct con_lane *lane;       /* of the types that fail too much */
     /* Of a section that makes way: whether there is anybody to make way for. NULL: this one does not. */
     bool (*is_rush)(const void *rush_arg);
     const void *rush_arg;

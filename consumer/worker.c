@@ -173,8 +173,15 @@ static void open_flight(struct con_worker *worker)
     struct sl_err why;
     const struct sl_subsystem *subsystem = worker->opts.subsystem;
     worker->flight = con_flight_open(
-        worker->opts.state_dir, worker->name,
-        ISOLATED_PREFETCHES * ((size_t)subsystem->prefetch + subsystem->replay_prefetch), &why);
+        &(struct con_flight_opts){
+            .fleet = worker->opts.fleet,
+            .dir = worker->opts.state_dir,
+            .name = worker->name,
+            .subsystem = subsystem->name,
+            .isolate_max =
+                ISOLATED_PREFETCHES * ((size_t)subsystem->prefetch + subsystem->replay_prefetch),
+        },
+        &why);
     if (worker->flight == NULL) {
         sl_log_err(worker->opts.log, SL_WARN, "consumer.unprotected",
                    "an event that ends the process will not be told from its neighbours", &why,
@@ -305,6 +312,9 @@ void con_worker_obey(struct con_worker *worker, const struct con_worker_orders *
     } else if (!was_told || (was_tripped && !orders->is_tripped)) {
         consume(worker);
     } else {
+        if (!con_flight_is_isolating(worker->flight)) {
+            con_intake_widen(&worker->intake);
+        }
         con_intake_begin_replays(&worker->intake, orders->replays_seen_ms);
     }
 }
@@ -409,7 +419,7 @@ static void consume(struct con_worker *worker)
     bool may = worker->is_told && !worker->is_draining && !worker->is_paused &&
                !worker->is_tripped && !worker->patience.is_resting;
     if (may && sl_pg_link_is_up(worker->pg)) {
-        con_intake_begin(&worker->intake);
+        con_intake_begin(&worker->intake, con_flight_is_isolating(worker->flight));
     }
 }
 

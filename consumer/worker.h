@@ -6,6 +6,8 @@
  * Three connections: one to consume, one to publish what failed (onward), one to Postgres. It begins to take deliveries when the broker and
  * the database are both up. When the database goes away it keeps what it has, unacknowledged, and does not give it back in a loop (each return
  * counts towards the queue's delivery limit), but gives it back before the broker's consumer_timeout would close the channel (patience); the broker adds no more than the prefetch, and no more than CON_BATCH_HELD_BYTES_MAX is read.
+ * While something is suspected of having ended an earlier life (flight) it takes one message at a time, since what is in a worker's hands when the process ends is counted
+ * towards the delivery limit whatever it is.
  * It never consumes again under a consumer tag that it has cancelled: with unacknowledged deliveries of the same tag this crashes the channel of
  * RabbitMQ 3.10 (seen with 3.10.8, quorum queues).
  * Refuses: declaring queues; what happens to a delivery is the desk's.
@@ -16,6 +18,7 @@
 
 #include "consumer/alarm.h"
 #include "consumer/attempts.h"
+#include "consumer/flight.h"
 #include "consumer/fusebox.h"
 #include "consumer/lane.h"
 #include "consumer/targets.h"
@@ -42,6 +45,7 @@ struct con_worker_opts {
     bool stripe_livemode;
     struct con_lane *lane;       /* of the subsystem */
     struct con_fusebox *fusebox; /* of the process */
+    struct con_fleet *fleet;     /* of the process */
     /* Of a section that makes way: whether there is anybody to make way for. NULL: this one does not. */
     bool (*is_rush)(const void *rush_arg);
     const void *rush_arg;
