@@ -1,10 +1,15 @@
 // producer - events of any source, straight onto the exchange: what an internal program publishes.
 import amqp from 'amqplib';
-import { encode } from '@msgpack/msgpack';
+import { decode, encode } from '@msgpack/msgpack';
 
 // Any value as MessagePack.
 export function packed(value) {
   return Buffer.from(encode(value));
+}
+
+// And back.
+export function unpacked(bytes) {
+  return decode(bytes);
 }
 
 // Copies of what is published to an exchange from now on, as long as the connection lives.
