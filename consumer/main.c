@@ -374,8 +374,10 @@ static void look(void *arg, struct sl_health_state *out_state)
     app->is_ready = app->is_ready || con_parts_have_tried(app->parts);
     out_state->is_degraded = !con_parts_are_well(app->parts);
     out_state->paused = con_parts_paused(app->parts);
-    out_state->waiting = app->is_draining ? "draining"
-                         : !app->is_ready
-                             ? "the first attempts to reach broker and database are not over"
-                             : NULL;
+    out_state->waiting =
+        app->is_draining ? "draining"
+        : !app->is_ready
+            ? "the first attempts to reach broker and database, and to read what operators "
+              "have set, are not over"
+            : NULL;
 }

@@ -38,7 +38,7 @@ size_t con_parts_held(const struct con_parts *parts);
 int64_t con_parts_returned(const struct con_parts *parts);
 /* Deliveries since the start that had been delivered before. */
 int64_t con_parts_redelivered(const struct con_parts *parts);
-/* The first attempts to reach broker and database have ended, up or failed. */
+/* The first attempts to reach broker and database, and to read what operators have set, have ended, up or failed. */
 bool con_parts_have_tried(const struct con_parts *parts);
 bool con_parts_are_well(const struct con_parts *parts);
 /* Names of the paused subsystems, separated by commas. */

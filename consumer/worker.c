@@ -241,7 +241,8 @@ void con_worker_free(struct con_worker *worker)
 
 bool con_worker_has_tried(const struct con_worker *worker)
 {
-    return sl_amqp_link_has_tried(worker->broker) && sl_pg_link_has_tried(worker->pg);
+    return worker->is_told && sl_amqp_link_has_tried(worker->broker) &&
+           sl_pg_link_has_tried(worker->pg);
 }
 
 bool con_worker_is_well(const struct con_worker *worker)

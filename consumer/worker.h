@@ -59,7 +59,7 @@ struct con_worker *con_worker_new(const struct con_worker_opts *opts, struct sl_
 /* Closes everything at once. Accepts NULL. */
 void con_worker_free(struct con_worker *worker);
 
-/* The first attempts to reach broker and database have ended, up or failed. */
+/* The first attempts to reach broker and database, and to read what operators have set, have ended, up or failed. */
 bool con_worker_has_tried(const struct con_worker *worker);
 /* It takes deliveries and can apply them. */
 bool con_worker_is_well(const struct con_worker *worker);

@@ -91,6 +91,21 @@ test('a pause holds over a restart of the consumer', async () => {
   await until('all are applied', async () => (await applied('cus_r')) === 20);
 });
 
+// Nobody may take it for working before it does: a deployment ends the old one then.
+test('who says that it is ready takes deliveries, however long what operators have set cannot be read', async () => {
+  assert.equal((await stack.terminate(stack.consumer)).code, 0);
+  const before = stack.linesOf(stack.consumer, 'consumer.started').length;
+  const release = await stack.lock('LOCK TABLE sluice_control');
+  try {
+    await stack.startConsumer();
+    const readyAt = new Date().toISOString();
+    const lines = (await stack.said(stack.consumer, 'consumer.started', before + 4)).slice(before); // one of each worker
+    for (const { ts } of lines) assert.ok(ts <= readyAt, `ready at ${readyAt}, began at ${ts}`);
+  } finally {
+    await release();
+  }
+});
+
 test('a pause with an end ends by itself', async () => {
   await well('queue', 'pause', 'billing', '--for', '10s'); // so long that it is followed first
   await send(customer('cus_f'));
