@@ -39,7 +39,7 @@ main() {
     claim "Postgres keeps its port" [ "$(grep POSTGRES_PORT <<<"$before")" = "$(grep POSTGRES_PORT "$SLUICE_DEV_DIR/stack.env")" ]
 
     "$SLUICE" dev stop >/dev/null
-    claim "a stopped stack leaves no process" fails pgrep -f "$SLUICE_DEV_DIR"
+    claim "a stopped stack leaves no process" wait_for has_no_process 60
     "$SLUICE" dev reset >/dev/null
     claim "reset leaves nothing behind" [ ! -e "$SLUICE_DEV_DIR" ]
 }
@@ -51,6 +51,7 @@ start() {
     wait_for "$SLUICE dev env" 330
 }
 
+has_no_process() { fails pgrep -f "$SLUICE_DEV_DIR"; }
 knows_no_stack() { fails "$SLUICE" dev env; }
 
 refuses_a_second() {
