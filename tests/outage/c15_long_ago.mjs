@@ -11,7 +11,7 @@ import { isLong, skip } from './lib/scenario.mjs';
 
 const DAY_S = 86400;
 const AGES_DAYS = [34, 2]; // 35 is how long an event is known for
-const EACH = isLong ? 2000 : 120;
+const EACH = isLong ? 600 : 120;
 const REPLAY_RATE = 100; // so that it takes a while
 const AGAIN_EVERY = 5; // of them, one is sent again by its sender, newly signed
 const TOLD_NEWER = (n) => n % 3 === 0; // of whose customer something newer is known before it comes back
