@@ -25,8 +25,8 @@ enum con_tally_finding con_tally_add(struct con_tally *tally, const char *finger
     if (is_same) {
         return CON_TALLY_ALIKE;
     }
-    return is_over(tally->item_count, tally->events, CON_TALLY_ITEM_PERCENT) ? CON_TALLY_MANY
-                                                                             : CON_TALLY_FEW;
+    bool is_many = is_item && is_over(tally->item_count, tally->events, CON_TALLY_ITEM_PERCENT);
+    return is_many ? CON_TALLY_MANY : CON_TALLY_FEW;
 }
 
 static bool is_over(size_t count, size_t events, size_t percent)

@@ -3,6 +3,7 @@
  *
  * Decides only. When more than CON_TALLY_SAME_PERCENT of a batch fail with one fingerprint, or more than half of it with item errors of any kind, that
  * is a deployment or a schema, not poison: nothing should be given up for it. Below CON_TALLY_EVENTS_MIN failures nothing is concluded.
+ * One that can never pass is judged by its own kind alone, however many others may pass later.
  * Source: the same idea as a breaker on the error ratio; the numbers are ours.
  * Threads: one owner.
  */
@@ -30,7 +31,7 @@ void con_tally_init(struct con_tally *tally, size_t events);
 enum con_tally_finding {
     CON_TALLY_FEW,   /* their own fault */
     CON_TALLY_ALIKE, /* too many that failed like this one */
-    CON_TALLY_MANY,  /* too many, of different kinds */
+    CON_TALLY_MANY,  /* too many item errors, of different kinds */
 };
 /* One more event failed. */
 enum con_tally_finding con_tally_add(struct con_tally *tally, const char *fingerprint,

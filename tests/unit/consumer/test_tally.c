@@ -47,3 +47,15 @@ CLAIM(tally__item_errors_on_most_events_are_not_theirs_whatever_they_say)
 {
     CU_ASSERT_EQUAL(count_until(1000, 1000, true), 501);
 }
+
+/* Held as a whole for it, the batch would be held for ever: only what may heal by itself is let go after a while. */
+CLAIM(tally__one_that_can_never_pass_is_not_among_too_many_that_may_pass_later)
+{
+    struct con_tally tally;
+    con_tally_init(&tally, 15);
+    for (size_t i = 0; i < 12; i++) {
+        con_tally_add(&tally, kind(i), true);
+    }
+    CU_ASSERT_EQUAL(con_tally_add(&tally, kind(12), false), CON_TALLY_FEW);
+    CU_ASSERT_EQUAL(con_tally_add(&tally, kind(13), true), CON_TALLY_MANY);
+}
