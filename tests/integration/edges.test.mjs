@@ -1,30 +1,21 @@
-// edges - what stands beside the two programs: a clock that has gone on, users of the broker that may not, a pooler in front of the database, queues that somebody deletes.
+// edges - what stands beside the two programs: a clock that has gone on, users of the broker that may not, queues that somebody deletes.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import { test, afterEach } from 'node:test';
 import amqp from 'amqplib';
 import { Producer } from './lib/producer.mjs';
 import { Sender, signature } from './lib/sender.mjs';
 import { Stack, freePort, until } from './lib/stack.mjs';
 
-const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 // The library alone: its wrapper program is a process of its own.
 const clock = readdirSync('/usr/lib', { withFileTypes: true }).map((entry) => `/usr/lib/${entry.name}/faketime/libfaketime.so.1`).find((file) => existsSync(file));
 let stack;
 let sender;
-let pooler;
 
 afterEach(async () => {
   sender?.close();
   sender = undefined;
   await stack?.stop();
-  if (pooler !== undefined && pooler.exitCode === null) {
-    pooler.kill('SIGTERM');
-    await new Promise((resolve) => pooler.once('exit', resolve));
-  }
-  pooler = undefined;
 });
 
 const count = (what) => stack.value(`SELECT count(*) FROM ${what}`).then(Number);
@@ -97,40 +88,6 @@ test('with the rights of their roles both programs work, and nobody else can bri
   } finally {
     for (const role of ['publisher', 'consumer', 'stranger']) await stack.api('DELETE', `/api/users/${stack.name}_${role}`);
   }
-});
-
-// D12: Debian's pooler is 1.18, which knows nothing of prepared statements in transaction mode. With a server_lifetime of 0 every transaction has another session.
-test('a transaction pooler that loses prepared statements is named, nothing is given up, and it goes on without it', { skip: !has('pgbouncer') }, async () => {
-  stack = await Stack.start('pooler', { subsystems: '[billing]\nhandler = billing\nbindings = stripe.#\nworkers = 3\n', withConsumer: false });
-  const url = new URL(stack.databaseUrl);
-  const port = await freePort();
-  const ini = path.join(stack.dir, 'pgbouncer.ini');
-  const password = url.password === '' ? '' : ` password=${decodeURIComponent(url.password)}`;
-  writeFileSync(ini, `[databases]\n${stack.name} = host=${url.hostname} port=${url.port} dbname=${stack.name} user=${decodeURIComponent(url.username)}${password}
-[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nserver_lifetime = 0\nignore_startup_parameters = extra_float_digits\nunix_socket_dir =\n`, { mode: 0o644 });
-  spawnSync('chmod', ['755', stack.dir]);
-  const asRoot = process.getuid() === 0;
-  pooler = spawn(asRoot ? 'setpriv' : 'pgbouncer', asRoot ? ['--reuid=65534', '--regid=65534', '--clear-groups', 'pgbouncer', ini] : [ini], { stdio: 'ignore' });
-  const direct = stack.databaseUrl;
-  url.port = port;
-  stack.consumerEnvironment.DATABASE_URL = url.toString();
-  sender = new Sender(stack, { connections: 8 });
-  await stack.startConsumer();
-  const { length } = [...(await sender.sendAll(Array.from({ length: 200 }, (_, n) => ({ id: `evt_p${n}`, object: 'event', type: 'charge.succeeded', created: 1700000000, livemode: false,
-    data: { object: { id: `ch_${n}`, object: 'charge' } } })))).values()].filter((status) => status === 200);
-  assert.equal(length, 200);
-  await until('the pooler is named', () => stack.logOf(stack.consumer).includes('is a transaction pooler in between?'), 120000);
-  assert.deepEqual(await stack.terminate(stack.consumer), { code: 0, signal: null });
-  assert.equal(await count('sluice_dead_letter'), 0);
-  assert.equal(await count('sluice_attempt'), 0);
-  stack.consumerEnvironment.DATABASE_URL = direct;
-  await stack.startConsumer();
-  await until('all are applied', async () => (await count('sluice_inbox')) === 200, 60000);
-  await until('nothing waits in the broker', () => stack.isBrokerEmpty(), 60000);
-  const numbers = { lost: length - (await count('(SELECT DISTINCT event_id FROM sluice_inbox) AS applied')), duplicated: await count('(SELECT FROM sluice_inbox GROUP BY event_id HAVING count(*) > 1) AS doubled'),
-    parked: await count('sluice_dead_letter'), spent: await count('sluice_attempt') };
-  console.log(`pooler: acknowledged ${length}, applied ${await count('sluice_inbox')}, ${Object.entries(numbers).map(([name, number]) => `${name} ${number}`).join(', ')}`);
-  assert.deepEqual(numbers, { lost: 0, duplicated: 0, parked: 0, spent: 0 });
 });
 
 const event = (id, type, object) => JSON.stringify({ id, object: 'event', type, created: 1700000000, livemode: false, data: { object } });
