@@ -6,7 +6,9 @@ import { consumed } from './lib/applied.mjs';
 import { neighboursSpendNothing, triesOf } from './lib/tries.mjs';
 
 const TRIES = 3; // of the shop
+const WAITS_MS_MAX = 120000;
 const GOOD_BETWEEN = 10; // of the shop
+const ROUND = 24; // bad ones until the parent of those that miss one comes: before their tries are minutes apart
 
 const sql = `
 CREATE TABLE shop_currency(id text PRIMARY KEY);
@@ -40,7 +42,7 @@ const shopKinds = [
 const billingKinds = [
   { customer: { name: 'Nobody' }, wanted: permanent('23514') },
   { customer: { currency: null }, wanted: permanent('23502') },
-  { customer: { currency: 'new' } }, // which is known a little later
+  { customer: { currency: 'new' } }, // one in each round, which is known at its end
 ];
 
 // How many bad ones there are among the good depends on the machine: breakers are not looked at.
@@ -48,6 +50,8 @@ const noBreaker = 'breaker_ratio = 100%\nbreaker_consecutive = 1000\nbackoff = 1
 const sections = { shop: `${noBreaker}attempts = ${TRIES}\n`, billing: `${noBreaker}attempts = 10\n` };
 const shop = { next: () => ({ body: good }) };
 const mayTry = new Set(); // and be applied then
+const parentless = []; // of this round
+const newCurrency = (n) => `new${Math.floor(n / ROUND)}`;
 
 await consumed('D7', 'rows that a constraint forbids', { sections, shop, beforeStart: (world) => world.stack.query(sql) }, async (world) => {
   neighboursSpendNothing(world, mayTry);
@@ -59,20 +63,28 @@ await consumed('D7', 'rows that a constraint forbids', { sections, shop, beforeS
     if (n % 2 === 0) await sendCustomer(world, n, billingKinds[(n / 2) % billingKinds.length]);
     const enough = world.shop.count + GOOD_BETWEEN;
     await world.until('good ones go on', () => world.shop.count >= enough);
+    if (n % ROUND === ROUND - 1) await parentComes(world, n);
   }
-  await world.until('those without a parent were tried', async () => (await triesOf(world, "code = '23503' AND subsystem = 'billing'")) > 0);
-  await world.stack.query("INSERT INTO known_currency VALUES ('new')");
   await world.heal();
   await replay(world);
 });
 
+
+async function parentComes(world, n) {
+  const ids = parentless.splice(0).map((id) => `'${id}'`);
+  await world.until('those without a parent were tried', async () => (await triesOf(world, `code = '23503' AND attempt = 1 AND event_id IN (${ids})`)) >= ids.length, WAITS_MS_MAX);
+  await world.stack.query(`INSERT INTO known_currency VALUES ('${newCurrency(n)}')`);
+}
+
 async function sendCustomer(world, n, { customer, wanted }) {
   const id = `evt_planted${n}`;
   const object = { id: `cus_planted${n}`, object: 'customer', created: 1700000000, name: `Planted ${n}`, email: null, currency: 'eur', livemode: false, ...customer };
+  if (customer.currency === 'new') object.currency = newCurrency(n);
   const type = n % 4 === 0 ? 'customer.created' : 'customer.updated';
   const event = world.load.record(id, JSON.stringify({ id, object: 'event', type, created: 1700000000, livemode: false, data: { object } }));
   if (wanted === undefined) {
     mayTry.add(id);
+    parentless.push(id);
     world.load.expected.push({ customer: [object.id, '', object.name] });
   } else {
     world.plant(id, wanted);
