@@ -7,6 +7,8 @@
 
 static struct con_delivery *copy_arrival(const struct con_arrival *arrival);
 static struct sl_span put(char **at, struct sl_span span);
+static void hold(struct con_batch *batch, struct con_delivery *delivery);
+static void join_line(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us);
 static void leave_line(struct con_batch *batch, const struct con_delivery *delivery);
 static void wait_again(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us);
 
@@ -27,14 +29,34 @@ void con_batch_done(struct con_batch *batch)
     *batch = (struct con_batch){ .batch_max = batch->batch_max, .ended_us = batch->ended_us };
 }
 
+size_t con_batch_keep(struct con_batch *batch, enum con_turn turn)
+{
+    size_t kept = 0;
+    for (struct con_delivery *delivery = batch->first; delivery != NULL;
+         delivery = delivery->next) {
+        if (delivery->turn == turn) {
+            delivery->tag = 0;
+            kept++;
+        }
+    }
+    return kept;
+}
+
 size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_running)
 {
     size_t running = 0;
     struct con_delivery *delivery = batch->first;
+    batch->first = NULL;
+    con_batch_done(batch);
     while (delivery != NULL) {
         struct con_delivery *next = delivery->next;
         delivery->next = NULL;
-        if (delivery->state == CON_DELIVERY_RUNNING) {
+        if (delivery->tag == 0) {
+            hold(batch, delivery);
+            if (delivery->state == CON_DELIVERY_WAITING) {
+                join_line(batch, delivery, delivery->arrived_us);
+            }
+        } else if (delivery->state == CON_DELIVERY_RUNNING) {
             SL_ASSERT(running < batch->batch_max);
             out_running[running++] = delivery;
         } else {
@@ -42,8 +64,6 @@ size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_runni
         }
         delivery = next;
     }
-    batch->first = NULL;
-    con_batch_done(batch);
     return running;
 }
 
@@ -62,6 +82,13 @@ bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, 
         return false;
     }
     delivery->arrived_us = now_us;
+    hold(batch, delivery);
+    join_line(batch, delivery, now_us);
+    return true;
+}
+
+static void hold(struct con_batch *batch, struct con_delivery *delivery)
+{
     if (batch->last == NULL) {
         batch->first = delivery;
     } else {
@@ -70,6 +97,10 @@ bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, 
     batch->last = delivery;
     batch->held_count++;
     batch->held_bytes += delivery->bytes.bytes;
+}
+
+static void join_line(struct con_batch *batch, struct con_delivery *delivery, int64_t now_us)
+{
     struct con_batch_line *line = &batch->waiting[delivery->turn];
     if (line->next == NULL) {
         line->next = delivery;
@@ -77,7 +108,6 @@ bool con_batch_hold(struct con_batch *batch, const struct con_arrival *arrival, 
     }
     line->count++;
     line->bytes += delivery->bytes.bytes;
-    return true;
 }
 
 /* One block for the struct and what it owns. */

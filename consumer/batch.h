@@ -2,7 +2,7 @@
  * batch - the deliveries a worker holds, and when the next transaction should start with how many of them.
  *
  * Owns a copy of each delivery from its arrival until it is settled and acknowledged (settle.c), or forgotten because the broker
- * link went down. Order is the order of arrival, which is the order of tags.
+ * link went down; what came from a queue that was deleted is not forgotten, since it is nowhere else. Order is the order of arrival, which is the order of tags.
  * Each delivery has its turn (turn.h): live events, copies of a replay, and rehearsals never share a transaction, and each wait in a line of their own.
  * Law: a transaction takes at most batch_max events and CON_BATCH_TAKEN_BYTES_MAX bytes (or one larger event). It starts as soon as the loop has nothing more to
  * read; only when transactions follow each other closely does it wait CON_BATCH_LINGER_US for company, so an idle worker adds no delay.
@@ -38,7 +38,7 @@ struct con_delivery {
     struct con_delivery *next;
     enum con_delivery_state state;
     enum con_turn turn;
-    uint64_t tag;
+    uint64_t tag; /* 0: its queue is gone, so nobody is told what becomes of it */
     int64_t arrived_us;
     struct sl_span bytes;       /* the message body; owned, behind this struct */
     struct sl_span routing_key; /* the event's first one, or absent when unknown; owned, as all */
@@ -92,8 +92,10 @@ struct con_batch {
 void con_batch_init(struct con_batch *batch, size_t batch_max);
 /* Frees everything held. Accepts zeroed storage. */
 void con_batch_done(struct con_batch *batch);
+/* The queue of this turn is gone, so none of its deliveries ever comes again: they have no tag any more. Returns how many. */
+size_t con_batch_keep(struct con_batch *batch, enum con_turn turn);
 /*
- * Their connection is gone, so no tag means anything any more: frees everything held, save those RUNNING. These leave the batch and become the
+ * Their connection is gone, so no tag means anything any more: frees everything held that has one, save those RUNNING. These leave the batch and become the
  * caller's, to be freed with con_delivery_free when their transaction has ended; out_running takes up to batch_max of them. Returns how many.
  */
 size_t con_batch_forget(struct con_batch *batch, struct con_delivery **out_running);

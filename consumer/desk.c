@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "consumer/departure.h"
 #include "consumer/onward.h"
 #include "consumer/opening.h"
 #include "consumer/outcome.h"
@@ -10,6 +11,8 @@
 #include "consumer/rehearsal.h"
 #include "consumer/runner.h"
 #include "shared/clock.h"
+
+#define KEPT_WAIT_S 1 /* the shortest way from the delays to the queue, or to sluice.unrouted */
 
 struct con_desk {
     struct con_desk_opts opts;
@@ -50,6 +53,8 @@ static void on_paused(void *arg);
 static void on_resumed(void *arg);
 static void on_finished(void *arg);
 static void free_orphans(struct con_desk *desk);
+static void release(struct con_desk *desk);
+static void send_on_kept(struct con_desk *desk);
 
 struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *err)
 {
@@ -324,7 +329,7 @@ static void on_finished(void *arg)
     con_batch_give_back_all(&desk->batch, now_us);
     con_batch_ended(&desk->batch, now_us);
     if (desk->is_draining) {
-        con_receipt_release(&desk->receipt);
+        release(desk);
     }
     plan(desk);
 }
@@ -338,23 +343,39 @@ static void free_orphans(struct con_desk *desk)
     desk->is_orphaned = false;
 }
 
+void con_desk_keep(struct con_desk *desk, enum con_turn turn)
+{
+    size_t kept = con_batch_keep(&desk->batch, turn);
+    if (kept > 0) {
+        sl_warn(desk->opts.log, "consumer.kept",
+                "their queue was deleted, so they come from nowhere else: they are applied all the "
+                "same",
+                sl_str("subsystem", desk->opts.subsystem->name),
+                sl_int("deliveries", (int64_t)kept));
+    }
+}
+
 /* The tags of a lost connection mean nothing on the next one. */
 void con_desk_forget(struct con_desk *desk)
 {
     size_t held = desk->batch.held_count;
-    if (held == 0) {
+    size_t orphans = con_batch_forget(&desk->batch, desk->orphans + desk->orphan_count);
+    size_t forgotten = held - desk->batch.held_count;
+    desk->orphan_count += orphans;
+    if (forgotten == 0) {
         return;
     }
     sl_info(desk->opts.log, "consumer.forgotten",
             "unacknowledged deliveries went with the connection and will come again",
-            sl_str("subsystem", desk->opts.subsystem->name), sl_int("deliveries", (int64_t)held));
-    desk->orphan_count += con_batch_forget(&desk->batch, desk->orphans + desk->orphan_count);
+            sl_str("subsystem", desk->opts.subsystem->name),
+            sl_int("deliveries", (int64_t)forgotten));
     con_opening_cancel(desk->opening);
-    con_receipt_forgot(&desk->receipt, held);
-    if (con_opening_is_open(desk->opening)) {
+    con_receipt_forgot(&desk->receipt, forgotten);
+    if (orphans > 0) {
         desk->is_orphaned = true;
         con_runner_stop(desk->runner);
     }
+    plan(desk);
 }
 
 void con_desk_pg_down(struct con_desk *desk)
@@ -421,10 +442,32 @@ void con_desk_drain(struct con_desk *desk)
     desk->is_draining = true;
     con_opening_cancel(desk->opening);
     con_receipt_read_on(&desk->receipt);
-    con_receipt_release(&desk->receipt);
+    release(desk);
     if (con_runner_is_busy(desk->runner)) {
         con_runner_stop(desk->runner);
     }
+}
+
+static void release(struct con_desk *desk)
+{
+    con_receipt_release(&desk->receipt);
+    send_on_kept(desk);
+}
+
+/* Without memory it stays in hand. */
+static void send_on_kept(struct con_desk *desk)
+{
+    for (struct con_delivery *delivery = desk->batch.first; delivery != NULL;
+         delivery = delivery->next) {
+        struct con_departure *departure = NULL;
+        if (delivery->state == CON_DELIVERY_WAITING) {
+            departure = con_departure_early(delivery, KEPT_WAIT_S);
+        }
+        if (departure != NULL) {
+            con_batch_divert(&desk->batch, delivery, departure);
+        }
+    }
+    con_onward_send(desk->onward);
 }
 
 bool con_desk_is_drained(const struct con_desk *desk)

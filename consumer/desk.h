@@ -8,7 +8,8 @@
  *   4. what came of each is written down (outcome), and what failed is brought to its next try or to the dead letters (onward)
  *   5. the broker hears what is settled (receipt)
  * Law: acknowledge after COMMIT or after the confirm of its copy elsewhere, never before. When the consuming connection is lost every tag is void: what
- * it delivered is forgotten and comes again; the inbox knows what was applied.
+ * it delivered is forgotten and comes again; the inbox knows what was applied. What came from a queue that was deleted is nowhere else, so it stays in hand until it is applied, or
+ * has gone on.
  * Refuses: opening the links it works with, and deciding when to consume (worker does).
  * Threads: one loop.
  */
@@ -58,6 +59,8 @@ struct con_desk *con_desk_new(const struct con_desk_opts *opts, struct sl_err *e
 void con_desk_free(struct con_desk *desk);
 
 void con_desk_take(struct con_desk *desk, const struct sl_amqp_delivery *delivery);
+/* The queue of this turn was deleted: what came from it never comes again. */
+void con_desk_keep(struct con_desk *desk, enum con_turn turn);
 /* The consuming connection is gone. */
 void con_desk_forget(struct con_desk *desk);
 /* The Postgres link is down; and up: what was held comes back, and goes in steps (ramp). */
@@ -80,7 +83,7 @@ int64_t con_desk_apply_us(const struct con_desk *desk);
 
 /* Takes deliveries again after con_desk_drain. */
 void con_desk_resume(struct con_desk *desk);
-/* Ends the running transaction, gives back what was not started and what still arrives. */
+/* Ends the running transaction, gives back what was not started and what still arrives. What cannot be given back, since its queue was deleted, leaves by the delay levels. */
 void con_desk_drain(struct con_desk *desk);
 bool con_desk_is_drained(const struct con_desk *desk);
 

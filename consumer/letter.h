@@ -22,7 +22,7 @@
 
 struct con_letter {
     struct con_letter *next;
-    uint64_t tag;
+    uint64_t tag; /* 0: nobody is told when it is written */
     struct sl_span subsystem;
     bool has_event; /* envelope could be read */
     struct sl_envelope event;

@@ -46,7 +46,6 @@ struct con_parker {
     size_t writing_count; /* letters of the statement that runs; 0: none runs */
     size_t write_max;     /* smaller after a refusal */
     bool is_bare;         /* the next letter is written without its event */
-    bool is_orphaned;     /* the letters being written belong to a lost connection */
     bool is_consuming;
     bool is_draining;
 };
@@ -57,6 +56,10 @@ static void reconsider(struct con_parker *parker);
 static void on_broker_up(struct sl_amqp_link *link, void *arg);
 static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, int64_t wait_ms,
                            void *arg);
+static void forget(struct pile *pile, size_t running);
+static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg);
+static void keep(const struct pile *pile, const char *subsystem);
+static bool is_keeping(const struct con_parker *parker);
 static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg);
 static void on_pg_up(struct sl_pg_link *link, void *arg);
 static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms,
@@ -147,6 +150,7 @@ static bool make_links(struct con_parker *parker, struct sl_err *err)
             .on_down = on_broker_down,
             .on_papers = on_papers,
             .on_delivery = on_delivery,
+            .on_cancelled = on_cancelled,
         },
         err);
     return parker->broker != NULL;
@@ -183,7 +187,7 @@ void con_parker_drain(struct con_parker *parker)
 
 bool con_parker_is_drained(const struct con_parker *parker)
 {
-    return parker->writing_count == 0;
+    return parker->writing_count == 0 && !is_keeping(parker);
 }
 
 /* Links ----------------------------------------------------------------------------------------- */
@@ -219,12 +223,68 @@ static void on_broker_down(struct sl_amqp_link *link, const struct sl_err *why, 
     struct con_parker *parker = arg;
     con_watch_down(&parker->broker_watch, why, wait_ms);
     parker->is_consuming = false;
-    pile_reset(&parker->arriving);
-    if (parker->writing_count > 0) {
-        parker->is_orphaned = true;
-    } else {
-        pile_reset(&parker->writing);
+    forget(&parker->arriving, 0);
+    forget(&parker->writing, parker->writing_count);
+}
+
+/* They come again. Those being written, `running` at the front, are written all the same, and update the same row then. */
+static void forget(struct pile *pile, size_t running)
+{
+    struct con_letter **at = &pile->first;
+    pile->last = NULL;
+    for (size_t n = 0; *at != NULL; n++) {
+        struct con_letter *letter = *at;
+        if (letter->tag != 0 && n >= running) {
+            *at = letter->next;
+            continue;
+        }
+        letter->tag = 0;
+        pile->last = letter;
+        at = &letter->next;
     }
+    if (pile->first == NULL) {
+        pile_reset(pile);
+    }
+}
+
+/* Its queue was deleted: what came from it does not come again. */
+static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg)
+{
+    (void)link;
+    struct con_parker *parker = arg;
+    for (size_t i = 0; i < parker->queue_count; i++) {
+        if (sl_span_is(consumer_tag, parker->queues[i])) {
+            const char *subsystem = i < parker->opts.subsystem_count
+                                        ? parker->opts.subsystems[i]->name
+                                        : CON_UNROUTED_NAME;
+            keep(&parker->arriving, subsystem);
+            keep(&parker->writing, subsystem);
+        }
+    }
+}
+
+static void keep(const struct pile *pile, const char *subsystem)
+{
+    for (struct con_letter *letter = pile->first; letter != NULL; letter = letter->next) {
+        if (sl_span_is(letter->subsystem, subsystem)) {
+            letter->tag = 0;
+        }
+    }
+}
+
+/* Some letters in hand are nowhere else. */
+static bool is_keeping(const struct con_parker *parker)
+{
+    const struct pile *piles[] = { &parker->arriving, &parker->writing };
+    for (size_t i = 0; i < SL_COUNT(piles); i++) {
+        for (const struct con_letter *letter = piles[i]->first; letter != NULL;
+             letter = letter->next) {
+            if (letter->tag == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void *arg)
@@ -301,7 +361,8 @@ static void on_timer(void *arg)
 
 static void write_some(struct con_parker *parker)
 {
-    if (parker->writing_count > 0 || parker->is_draining || !sl_pg_link_is_up(parker->pg)) {
+    bool may = !parker->is_draining || is_keeping(parker);
+    if (parker->writing_count > 0 || !may || !sl_pg_link_is_up(parker->pg)) {
         return;
     }
     if (parker->writing.first == NULL) { /* the piles change places */
@@ -362,21 +423,17 @@ static void on_written(struct sl_pg_link *link, struct sl_pg_result *const *resu
     struct con_parker *parker = arg;
     size_t written = parker->writing_count;
     parker->writing_count = 0;
-    if (parker->is_orphaned) {
-        parker->is_orphaned = false;
-        pile_reset(&parker->writing);
-    } else if (error != NULL) {
+    if (error != NULL) {
         meet_failure(parker, written, &error->err);
         return;
-    } else {
-        sl_info(parker->opts.log, "parker.stored", "dead letters are in sluice_dead_letter",
-                sl_int("letters", (int64_t)written));
-        acknowledge(parker, written);
-        con_teller_nudge(parker->opts.teller);
-        parker->write_max = LETTERS_MAX;
-        parker->is_bare = false;
-        sl_backoff_reset(&parker->backoff);
     }
+    sl_info(parker->opts.log, "parker.stored", "dead letters are in sluice_dead_letter",
+            sl_int("letters", (int64_t)written));
+    acknowledge(parker, written);
+    con_teller_nudge(parker->opts.teller);
+    parker->write_max = LETTERS_MAX;
+    parker->is_bare = false;
+    sl_backoff_reset(&parker->backoff);
     write_some(parker);
 }
 
@@ -386,7 +443,7 @@ static void acknowledge(struct con_parker *parker, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct con_letter *letter = parker->writing.first;
         struct sl_err why;
-        if (!sl_amqp_ack(parker->broker, letter->tag, false, &why)) {
+        if (letter->tag != 0 && !sl_amqp_ack(parker->broker, letter->tag, false, &why)) {
             sl_log_err(parker->opts.log, SL_DEBUG, "consumer.ack_lost",
                        "it will be delivered again and updates the same row", &why);
         }
@@ -413,10 +470,9 @@ static void meet_failure(struct con_parker *parker, size_t count, const struct s
                    "dead letters could not be written; they stay in their queue, trying again", why,
                    sl_int("letters", (int64_t)count), sl_int("wait_ms", wait_ms));
     }
-    if (parker->is_draining) {
-        return;
+    if (!parker->is_draining || is_keeping(parker)) {
+        sl_timer_arm(parker->timer, wait_ms);
     }
-    sl_timer_arm(parker->timer, wait_ms);
 }
 
 static void pile_reset(struct pile *pile)

@@ -2,7 +2,7 @@
  * parker - copies dead letters from their queues into the table sluice_dead_letter, where people search, replay and discard them.
  *
  * One per process: it consumes the parking queue of every subsystem the process runs, and the unrouted queue, on one connection, and writes
- * with another. A message is acknowledged after its row is committed. A letter that Postgres will not take is tried alone, then without
+ * with another. A message is acknowledged after its row is committed; one whose queue was deleted is nowhere else, and is written all the same. A letter that Postgres will not take is tried alone, then without
  * anything that came from its event; the message itself is always kept.
  * Refuses: publishing; deciding why an event is dead (letter reads that from its headers).
  * Threads: one loop.

@@ -10,7 +10,7 @@ size_t con_settle(struct con_batch *batch, void (*ack)(void *arg, uint64_t tag, 
         con_batch_drop(batch, NULL, batch->first);
         settled++;
     }
-    if (settled > 0) {
+    if (tag != 0) { /* those without one come before all others */
         ack(arg, tag, settled > 1);
     }
 
@@ -20,7 +20,9 @@ size_t con_settle(struct con_batch *batch, void (*ack)(void *arg, uint64_t tag, 
         if (delivery->state == CON_DELIVERY_SETTLED) {
             tag = delivery->tag;
             con_batch_drop(batch, before, delivery);
-            ack(arg, tag, false);
+            if (tag != 0) {
+                ack(arg, tag, false);
+            }
             settled++;
         } else {
             before = delivery;
@@ -37,7 +39,7 @@ size_t con_settle_release(struct con_batch *batch, void (*release)(void *arg, ui
     struct con_delivery *delivery = batch->first;
     while (delivery != NULL) {
         struct con_delivery *next = delivery->next;
-        if (delivery->state == CON_DELIVERY_WAITING) {
+        if (delivery->state == CON_DELIVERY_WAITING && delivery->tag != 0) {
             release(arg, delivery->tag);
             con_batch_drop(batch, before, delivery);
             released++;

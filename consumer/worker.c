@@ -63,6 +63,7 @@ static void on_papers(struct sl_amqp_link *link, const struct sl_err *why, void 
 static void on_delivery(struct sl_amqp_link *link, const struct sl_amqp_delivery *delivery,
                         void *arg);
 static void on_stopped(struct sl_amqp_link *link, void *arg);
+static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg);
 static void on_pg_up(struct sl_pg_link *link, void *arg);
 static void on_pg_down(struct sl_pg_link *link, const struct sl_err *why, int64_t wait_ms,
                        void *arg);
@@ -159,6 +160,7 @@ static bool open_broker(struct con_worker *worker, struct sl_err *err)
             .on_papers = on_papers,
             .on_delivery = on_delivery,
             .on_stopped = on_stopped,
+            .on_cancelled = on_cancelled,
         },
         err);
     worker->intake = (struct con_intake){ .log = worker->opts.log,
@@ -463,6 +465,14 @@ static void on_stopped(struct sl_amqp_link *link, void *arg)
     (void)link;
     struct con_worker *worker = arg;
     con_intake_stopped(&worker->intake, worker->is_draining);
+}
+
+static void on_cancelled(struct sl_amqp_link *link, struct sl_span consumer_tag, void *arg)
+{
+    (void)link;
+    struct con_worker *worker = arg;
+    bool is_replays = sl_span_is(consumer_tag, worker->intake.replay_tag);
+    con_desk_keep(worker->desk, is_replays ? CON_TURN_REPLAY : CON_TURN_LIVE);
 }
 
 static void on_pg_up(struct sl_pg_link *link, void *arg)

@@ -117,6 +117,54 @@ test('a queue that is deleted while it is consumed is named; made again it is co
   assert.equal(await count("sluice_dead_letter WHERE status = 'open'"), 0);
 });
 
+const waiting = async (queue) => {
+  const connection = await amqp.connect(stack.amqpUrl);
+  const { messageCount } = await (await connection.createChannel()).checkQueue(queue);
+  await connection.close();
+  return messageCount;
+};
+
+test('what is in hand when its queue is deleted goes on by the delays when the consumer has to end before it can be applied', async (t) => {
+  stack = await Stack.start('hand_gone', { consumer: { SLUICE_DRAIN_TIMEOUT: '12s' } });
+  sender = new Sender(stack);
+  const release = await stack.lock('LOCK TABLE billing_customer IN EXCLUSIVE MODE');
+  t.after(release);
+  for (let n = 0; n < 20; n += 1) assert.equal((await sender.signed(customer(n))).status, 200);
+  const inHand = () => stack.metric('sluice_consumer_inflight{subsystem="billing"}', stack.consumerPort);
+  await until('all are in hand', async () => (await inHand()) === 20 && (await waiting('sluice.billing')) === 0);
+  await remove('sluice.billing');
+  await until('it is said that they are kept', () => stack.linesOf(stack.consumer, 'consumer.kept').length > 0);
+  assert.deepEqual(await stack.terminate(stack.consumer), { code: 0, signal: null });
+  await release();
+  await stack.sluice('topology', 'apply');
+  await stack.startConsumer();
+  const open = () => count("sluice_dead_letter WHERE reason = 'unrouted' AND status = 'open'");
+  await until('all are there', async () => (await open()) + (await count('sluice_inbox')) === 20, 60000);
+  if ((await open()) > 0) await stack.sluice('dead', 'replay', '--subsystem', 'unrouted', '--limit', '100', '--rate', '1000/s', '--yes', '--reason', 'the queue is there again');
+  await until('all are applied', async () => (await count('billing_customer')) === 20, 60000);
+  assert.equal(await count("sluice_inbox WHERE subsystem = 'billing'"), 20);
+  assert.equal(await open(), 0);
+  assert.equal(await count('sluice_attempt'), 0);
+});
+
+const LETTERS = 4; // one more, and the breaker of their type holds the others
+
+test('letters in hand when their queue is deleted are written all the same', async (t) => {
+  stack = await Stack.start('letters_gone');
+  sender = new Sender(stack);
+  await stack.query("ALTER TABLE billing_customer ADD CONSTRAINT refused CHECK (name <> 'Refused')");
+  const release = await stack.lock('LOCK TABLE sluice_dead_letter IN EXCLUSIVE MODE');
+  t.after(release);
+  for (let n = 0; n < LETTERS; n += 1) assert.equal((await sender.signed(event(`evt_${n}`, 'customer.created', { id: `cus_${n}`, object: 'customer', name: 'Refused', created: 1700000000 }))).status, 200);
+  await stack.said(stack.consumer, 'consumer.dead_lettered', LETTERS);
+  await until('all are in hand', async () => (await waiting('sluice.billing.parked')) === 0);
+  await remove('sluice.billing.parked');
+  await until('it is said', () => stack.linesOf(stack.consumer, 'topology.missing').some((line) => line.link === 'parker.consume'));
+  await release();
+  await until('all are written', async () => (await count("sluice_dead_letter WHERE status = 'open'")) === LETTERS, 60000);
+  await stack.sluice('topology', 'apply');
+});
+
 // C9: the last place for it is missing as well.
 test('what has to be parked stays where it is while there is no queue for it, and is one letter when there is', async () => {
   stack = await Stack.start('parked_gone');

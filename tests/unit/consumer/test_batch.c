@@ -35,6 +35,11 @@ static void note_ack(void *arg, uint64_t tag, bool multiple)
              multiple ? "+" : "");
 }
 
+static void note_release(void *arg, uint64_t tag)
+{
+    note_ack(arg, tag, false);
+}
+
 static size_t settle(struct con_batch *batch)
 {
     acks[0] = '\0';
@@ -159,6 +164,60 @@ CLAIM(batch__a_lost_connection_forgets_all_but_what_runs)
     con_batch_done(&batch);
 }
 
+CLAIM(batch__what_came_from_a_deleted_queue_is_not_forgotten_with_the_connection)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[3];
+    con_batch_init(&batch, 3);
+    for (uint64_t tag = 1; tag <= 6; tag++) {
+        hold_for(&batch, tag % 3 == 0 ? CON_TURN_REPLAY : CON_TURN_LIVE, tag, 10, 0);
+    }
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 1, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_keep(&batch, CON_TURN_LIVE), 4);
+    struct con_delivery *running[3] = { NULL };
+    CU_ASSERT_EQUAL(con_batch_forget(&batch, running), 0);
+    CU_ASSERT_EQUAL(batch.held_count, 4);
+    CU_ASSERT_EQUAL(batch.held_bytes, 40);
+    CU_ASSERT_EQUAL(con_batch_wait_us(&batch, CON_TURN_REPLAY, 0), -1);
+    hold(&batch, 1, 10, 0); /* of the next connection */
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken + 1, 1, 0), 1);
+    CU_ASSERT_EQUAL(con_batch_forget(&batch, running), 0);
+    CU_ASSERT_EQUAL(batch.held_count, 4);
+    CU_ASSERT_EQUAL(batch.waiting[CON_TURN_LIVE].count, 2);
+    CU_ASSERT_PTR_EQUAL(batch.first, taken[0]);
+    con_batch_done(&batch);
+}
+
+CLAIM(settle__what_has_no_tag_is_dropped_without_a_word_and_cannot_be_given_back)
+{
+    struct con_batch batch;
+    struct con_delivery *taken[8];
+    con_batch_init(&batch, 8);
+    for (uint64_t tag = 1; tag <= 3; tag++) {
+        hold(&batch, tag, 10, 0);
+    }
+    CU_ASSERT_EQUAL(con_batch_keep(&batch, CON_TURN_LIVE), 3);
+    hold(&batch, 1, 10, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 2, 0), 2);
+    taken[1]->state = CON_DELIVERY_SETTLED; /* behind one in work */
+    CU_ASSERT_EQUAL(settle(&batch), 1);
+    CU_ASSERT_STRING_EQUAL(acks, "");
+    taken[0]->state = CON_DELIVERY_SETTLED;
+    CU_ASSERT_EQUAL(settle(&batch), 1);
+    CU_ASSERT_STRING_EQUAL(acks, "");
+    acks[0] = '\0';
+    CU_ASSERT_EQUAL(con_settle_release(&batch, note_release, NULL), 1);
+    CU_ASSERT_STRING_EQUAL(acks, "1 ");
+    CU_ASSERT_EQUAL(batch.held_count, 1);
+    hold(&batch, 2, 10, 0);
+    CU_ASSERT_EQUAL(con_batch_take(&batch, CON_TURN_LIVE, taken, 8, 0), 2);
+    taken[0]->state = CON_DELIVERY_SETTLED;
+    taken[1]->state = CON_DELIVERY_SETTLED;
+    CU_ASSERT_EQUAL(settle(&batch), 2);
+    CU_ASSERT_STRING_EQUAL(acks, "2+ ");
+    con_batch_done(&batch);
+}
+
 CLAIM(batch__what_was_taken_too_much_waits_again_in_order)
 {
     struct con_batch batch;
@@ -175,11 +234,6 @@ CLAIM(batch__what_was_taken_too_much_waits_again_in_order)
     CU_ASSERT_EQUAL(taken[0]->tag, 2);
     CU_ASSERT_EQUAL(taken[3]->tag, 5);
     con_batch_done(&batch);
-}
-
-static void note_release(void *arg, uint64_t tag)
-{
-    note_ack(arg, tag, false);
 }
 
 CLAIM(settle__a_drain_gives_back_what_waits_and_nothing_else)
