@@ -84,7 +84,6 @@ bool ops_topology_plan_make(const struct sl_subsystems *subsystems, struct sl_ar
         add_exchange(&maker, exchanges[i].name, exchanges[i].type, exchanges[i].alternate);
     }
     add_queue(&maker, "sluice.unrouted", PARKED, NULL, 0);
-    add_binding(&maker, SL_AMQP_BIND_QUEUE, "sluice.unrouted", "sluice.unrouted", "");
     for (size_t i = 0; i < subsystems->count; i++) {
         const struct sl_subsystem *subsystem = &subsystems->items[i];
         if (subsystem->enabled) {
@@ -98,6 +97,9 @@ bool ops_topology_plan_make(const struct sl_subsystems *subsystems, struct sl_ar
     add_delay_exchanges(&maker);
     add_delay_queues(&maker);
     add_delay_bindings(&maker);
+    maker.is_delay = false;
+    /* The last resort last: what waits for a way that was gone must not be caught a moment before it is there. */
+    add_binding(&maker, SL_AMQP_BIND_QUEUE, "sluice.unrouted", "sluice.unrouted", "");
     if (maker.failed) {
         return sl_fail(err, SL_E_LIMIT, "the topology of %zu subsystems does not fit",
                        subsystems->count);

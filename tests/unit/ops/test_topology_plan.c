@@ -205,6 +205,18 @@ CLAIM(topology_plan__nothing_is_bound_before_both_ends_are_there)
     sl_arena_done(&fixture.arena);
 }
 
+/* Else what waits for a way that was gone is given up a moment before it is there. */
+CLAIM(topology_plan__the_last_resort_takes_nothing_before_every_way_is_there)
+{
+    struct fixture fixture = { 0 };
+    add(&fixture, "billing", true, "stripe.#");
+    make(&fixture);
+    const struct sl_amqp_declare *last = &fixture.plan.steps[fixture.plan.count - 1].declare;
+    CU_ASSERT_EQUAL(last->kind, SL_AMQP_BIND_QUEUE);
+    CU_ASSERT_STRING_EQUAL(last->name, "sluice.unrouted");
+    sl_arena_done(&fixture.arena);
+}
+
 CLAIM(topology_plan__the_most_subsystems_there_can_be_fit)
 {
     static struct fixture fixture;
