@@ -3,6 +3,7 @@ import http from 'node:http';
 import Stripe from 'stripe';
 
 const stripe = new Stripe('sk_test_unused');
+const IDLE_MS = 30000; // well before the publisher closes an idle connection: a request that meets its end gets no answer
 
 export function signature(secret, body, options = {}) {
   return stripe.webhooks.generateTestHeaderString({ payload: body, secret, ...options });
@@ -13,7 +14,7 @@ export class Sender {
     this.stack = stack;
     this.path = path;
     this.connections = connections;
-    this.agent = new http.Agent({ keepAlive: true, maxSockets: connections });
+    this.agent = new http.Agent({ keepAlive: true, maxSockets: connections, timeout: IDLE_MS });
   }
 
   // One POST; resolves with {status, body}, status 0 when there was no answer.

@@ -26,11 +26,12 @@ export function paced(rate, one) {
 }
 
 export class Load {
-  constructor(stack, { rate = 400, seed = 1, retry = true, connections = IN_FLIGHT_MAX } = {}) {
+  constructor(stack, { rate = 400, seed = 1, retry = true, nonsense = true, connections = IN_FLIGHT_MAX } = {}) {
     this.stack = stack;
     this.rate = rate;
     this.seed = seed;
     this.retry = retry;
+    this.nonsense = nonsense;
     this.sender = new Sender(stack, { connections });
     this.events = new Map(); // id -> {body, statuses: [], ...}; authentic only
     this.forged = new Set(); // ids that must never be found anywhere
@@ -95,7 +96,7 @@ export class Load {
     events.forEach((event, i) => {
       block.push(this.record(event.id, JSON.stringify(event)));
       if (i % 25 === 7) block.push(this.record(`evt_${run}odd${i}`, JSON.stringify({ id: `evt_${run}odd${i}`, object: 'event', type: 'rather.unheard_of', created: this.start_s, data: { object: { id: `odd_${i}` } } })));
-      if (i % 50 === 11) {
+      if (this.nonsense && i % 50 === 11) {
         const body = `not json, but authentic: ${run}${i}`;
         block.push(this.record(`sha256:${createHash('sha256').update(body).digest('hex')}`, body));
       }

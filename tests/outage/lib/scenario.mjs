@@ -37,6 +37,7 @@ const defaults = {
   rate: 400,
   connections: undefined, // of the load; default: as many as it may have in flight
   retry: true,
+  nonsense: true, // among the load bodies that are no JSON
   mayCutConnections: false, // the publisher itself is killed: senders see no answer
   deadlineMs: ANSWER_MS_MAX,
   healMs: HEAL_MS_MAX,
@@ -111,7 +112,7 @@ class World {
     this.pid = this.stack.publisher.pid;
     this.watch = new Watch(this.stack);
     this.watch.start();
-    this.load = new Load(this.stack, { connections: options.connections, rate: options.rate, retry: options.retry, seed: Number(process.env.SLUICE_OUTAGE_SEED ?? 1) });
+    this.load = new Load(this.stack, { connections: options.connections, rate: options.rate, retry: options.retry, nonsense: options.nonsense, seed: Number(process.env.SLUICE_OUTAGE_SEED ?? 1) });
     this.load.start();
   }
 
