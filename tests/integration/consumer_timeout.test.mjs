@@ -1,16 +1,15 @@
-// consumer_timeout - a broker that closes the channel of whoever keeps deliveries too long, and a consumer that cannot apply them for longer than that:
+// consumer_timeout - a broker that closes the channel of whoever keeps deliveries too long, and a consumer that cannot apply them for longer than that, under load that goes on:
 // it gives them back in time and takes them again, nothing is lost, nothing is applied twice, no attempt is spent.
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import { test, after, afterEach } from 'node:test';
-import { Sender } from './lib/sender.mjs';
 import { Stack, freePort, until } from './lib/stack.mjs';
 import { servers } from './lib/servers.mjs';
+import { goOnThrough } from './lib/through.mjs';
 
-const EVENTS = 60;
+const RATE = 20;
 let stack;
-let sender;
 
 // For channels that are opened from now on; the broker's own defaults are half an hour and a minute.
 const strict = (timeoutMs, lookMs) => servers.rabbitmqctl('eval',
@@ -18,22 +17,14 @@ const strict = (timeoutMs, lookMs) => servers.rabbitmqctl('eval',
 
 after(() => strict(1800000, 60000));
 afterEach(async () => {
-  sender?.close();
   await stack?.stop();
   stack = undefined;
 });
 
 const count = (what) => stack.value(`SELECT count(*) FROM ${what}`).then(Number);
 const lost = (child) => stack.linesOf(child, 'broker.lost').filter((line) => line.link === 'billing.consume');
-const events = (prefix) => Array.from({ length: EVENTS }, (_, n) => ({ id: `evt_${prefix}${n}`, type: 'customer.created', created: 1700000000, livemode: false,
-  data: { object: { id: `cus_${prefix}${n}`, object: 'customer', created: 1700000000, name: prefix } } }));
-async function send(prefix) {
-  sender = new Sender(stack);
-  for (const status of (await sender.sendAll(events(prefix))).values()) assert.equal(status, 200);
-}
-async function allApplied() {
-  await until('every event is applied', async () => (await count('billing_customer')) === EVENTS && (await count('sluice_inbox')) === EVENTS, 120000);
-  await until('nothing waits in the broker', async () => (await stack.api('GET', `/api/queues/${stack.name}`)).every((queue) => (queue.messages ?? 0) === 0), 60000);
+const queue = () => stack.api('GET', `/api/queues/${stack.name}/sluice.billing`);
+async function nothingIsSpent() {
   assert.equal(await count('sluice_attempt'), 0);
   assert.equal(await count('sluice_dead_letter'), 0);
 }
@@ -48,20 +39,20 @@ async function startIgnorant() {
   return child;
 }
 
-test('Postgres is away for longer than the timeout: what is held is given back once, while a consumer that does not know the timeout loses its channel', async () => {
+test('Postgres is away for longer than the timeout: what is held is given back, while a consumer that does not know the timeout loses its channel', async () => {
   await strict(20000, 500);
   stack = await Stack.start('away', { consumer: { SLUICE_CONSUMER_TIMEOUT: '20s' } });
   const ignorant = await startIgnorant();
   try {
-    await servers.stop('postgres');
-    await send('away');
-    await stack.said(stack.consumer, 'consumer.given_back', 1);
-    await until('the broker closes the channel of the other', () => lost(ignorant).some((line) => /timeout/.test(line.error)), 60000);
-    await until('all wait in the queue', async () => (await stack.api('GET', `/api/queues/${stack.name}/sluice.billing`)).messages_ready === EVENTS, 60000);
-    assert.deepEqual(lost(stack.consumer), []);
-    assert.equal(stack.linesOf(stack.consumer, 'consumer.given_back').length, 1);
-    await servers.start('postgres');
-    await allApplied();
+    await goOnThrough(stack, 'away', async () => {
+      await servers.stop('postgres');
+      await stack.said(stack.consumer, 'consumer.given_back', 1);
+      await until('the broker closes the channel of the other', () => lost(ignorant).some((line) => /timeout/.test(line.error)), 60000);
+      await until('what was given back waits in the queue', async () => (await queue()).messages_ready > 0, 60000);
+      assert.deepEqual(lost(stack.consumer), []);
+      await servers.start('postgres');
+    }, { rate: RATE });
+    await nothingIsSpent();
   } finally {
     assert.equal((await stack.terminate(ignorant)).code, 0);
   }
@@ -70,13 +61,13 @@ test('Postgres is away for longer than the timeout: what is held is given back o
 test('a table is locked for longer than the timeout: what is held is given back, some is taken again, and all is applied when the lock is gone', async () => {
   await strict(40000, 500);
   stack = await Stack.start('locked', { consumer: { SLUICE_CONSUMER_TIMEOUT: '40s' } });
-  const unlock = await stack.lock('LOCK TABLE billing_customer');
-  await send('locked');
-  await until('what is held is given back', () => stack.linesOf(stack.consumer, 'consumer.given_back').length === 1, 90000);
-  const queue = async () => stack.api('GET', `/api/queues/${stack.name}/sluice.billing`);
-  await until('it waits in the queue', async () => (await queue()).messages_ready === EVENTS);
-  await until('it is taken again', async () => (await queue()).messages_unacknowledged === EVENTS);
-  await unlock();
-  await allApplied();
+  await goOnThrough(stack, 'locked', async () => {
+    const unlock = await stack.lock('LOCK TABLE billing_customer');
+    await until('what is held is given back', () => stack.linesOf(stack.consumer, 'consumer.given_back').length >= 1, 90000);
+    await until('it waits in the queue', async () => (await queue()).messages_ready > 0);
+    await until('some is taken again', async () => (await queue()).messages_unacknowledged > 0);
+    await unlock();
+  }, { rate: RATE });
+  await nothingIsSpent();
   assert.deepEqual(lost(stack.consumer), []);
 });
