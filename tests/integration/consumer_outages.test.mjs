@@ -132,6 +132,42 @@ test('under load Postgres gets a column, becomes read-only, then freezes: no att
   assert.equal(await count('sluice_dead_letter'), 0);
 });
 
+// D4, D6: the first host says nothing, then neither is there; then the one that is has no connection left, and no memory.
+test('under load the first of two hosts of Postgres falls silent, then both are gone, then the server is full: it goes on with whom there is, no attempt is spent, nothing is given up', async () => {
+  stack = await Stack.start('two_hosts', { withConsumer: false });
+  const url = new URL(stack.databaseUrl);
+  const [first, second] = [await FaultProxy.start(Number(url.port)), await FaultProxy.start(Number(url.port))];
+  proxy = { stop: () => Promise.all([first.stop(), second.stop()]) };
+  await stack.query(`CREATE ROLE "${stack.name}" LOGIN IN ROLE sluice`); // a limit is none to a superuser
+  stack.consumerEnvironment.DATABASE_URL = stack.databaseUrl.replace(`${url.username}@${url.host}`, `${stack.name}@127.0.0.1:${first.port},127.0.0.1:${second.port}`);
+  await stack.startConsumer();
+  const opened = async (what) => {
+    const before = lines('database.opened').length;
+    await what();
+    await until('it is held', () => lines('database.opened').length > before);
+  };
+  await through('two_hosts', async () => {
+    await progress();
+    await first.tell('blackhole');
+    await until('it goes on with the other', async () => (await second.stats()).down_bytes > 0);
+    await progress();
+    await opened(() => second.tell('down'));
+    await second.tell('up');
+    await progress();
+    await stack.query(`ALTER ROLE "${stack.name}" CONNECTION LIMIT 0`);
+    await opened(() => second.tell('reset'));
+    await until('it is said', () => lines('postgres.lost').some((line) => line.includes('53300')));
+    await stack.query(`ALTER ROLE "${stack.name}" CONNECTION LIMIT -1`);
+    await progress();
+    await opened(() => stack.query(`CREATE FUNCTION no_memory() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of memory' USING ERRCODE = '53200'; END $$;
+      CREATE TRIGGER no_memory BEFORE INSERT ON sluice_inbox FOR EACH ROW EXECUTE FUNCTION no_memory()`));
+    await stack.query('DROP TRIGGER no_memory ON sluice_inbox');
+    await progress();
+  });
+  assert.equal(await count('sluice_attempt'), 0);
+  assert.equal(await count('sluice_dead_letter'), 0);
+});
+
 // Nothing is in hand and nothing arrives: nobody has a transaction to try.
 test('an outage of Postgres that met an idle consumer is over when Postgres is back: its breaker closes by itself, and a replay that was given meanwhile goes through', async () => {
   stack = await Stack.start('pg_idle', { withPublisher: false });
