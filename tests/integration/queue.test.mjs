@@ -104,6 +104,7 @@ test('who says that it is ready takes deliveries, however long what operators ha
   } finally {
     await release();
   }
+  await until('it is seen to work, so that the next order waits for it', async () => (await stack.value("SELECT count(*) FROM sluice_consumer WHERE subsystem = 'billing'")) === '1');
 });
 
 test('a pause with an end ends by itself', async () => {
