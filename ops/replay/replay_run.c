@@ -54,9 +54,11 @@ static const char pass_sql[] =
 static const char withdraw_sql[] = "SELECT sluice_dead_letter_close(), sluice_replay_withdraw($1)";
 
 static const char close_sql[] = "SELECT sluice_dead_letter_close()";
+/* Lately: in the last ten seconds, and since it was started, resumed, or its canary passed; what failed before a person resumed it says nothing of what is to come. */
 static const char count_sql[] =
     "WITH i AS (SELECT i.outcome, i.is_canary, i.new_cause, i.decided_at, i.type, i.subsystem, d.published_at IS NULL AS is_unpublished"
     "  FROM sluice_replay_item i JOIN sluice_dead_letter d ON d.id = i.dead_letter_id WHERE i.run = $1),"
+    " since AS (SELECT greatest(a.at, now() - interval '10 seconds') AS at FROM sluice_replay_run r JOIN sluice_audit a ON a.seq = r.audit_seq WHERE r.run = $1),"
     " held AS (SELECT EXISTS (SELECT FROM sluice_consumer c WHERE c.seen_at > now() - interval '15 seconds'"
     "  AND c.subsystem IN (SELECT coalesce(nullif($2, ''), subsystem) FROM i WHERE outcome IS NULL AND is_unpublished)"
     "  AND (c.paused OR EXISTS (SELECT FROM jsonb_to_recordset(c.breakers) AS b(type text, state text, database boolean)"
@@ -68,8 +70,8 @@ static const char count_sql[] =
     " count(*) FILTER (WHERE is_canary), count(*) FILTER (WHERE is_canary AND outcome = 'failed'),"
     " count(*) FILTER (WHERE is_canary AND new_cause), count(*) FILTER (WHERE is_canary AND outcome IS NULL),"
     " count(*) FILTER (WHERE is_canary AND outcome IS NULL AND is_unpublished),"
-    " count(*) FILTER (WHERE outcome = 'applied' AND decided_at > now() - interval '10 seconds'),"
-    " count(*) FILTER (WHERE outcome = 'failed' AND decided_at > now() - interval '10 seconds'),"
+    " count(*) FILTER (WHERE outcome = 'applied' AND decided_at > (SELECT at FROM since)),"
+    " count(*) FILTER (WHERE outcome = 'failed' AND decided_at > (SELECT at FROM since)),"
     " (SELECT held::int FROM held),"
     " (SELECT greatest(max(extract(epoch FROM c.seen_at - c.oldest_at) * 1000), 0)::bigint FROM sluice_consumer c"
     "  WHERE c.seen_at > now() - interval '15 seconds' AND c.subsystem IN (SELECT coalesce(nullif($2, ''), subsystem) FROM i)),"

@@ -120,6 +120,20 @@ test('a canary that fails keeps the rest where it is; past it only by a word of 
   await once('f', 6);
 });
 
+test('what failed before a person let the run go on does not count against what is to come', async () => {
+  await refuse();
+  await setAside('w', 60);
+  const stopped = await sluice(...all, '--canary', '10', '--rate', '100', '--yes', '--reason', 'a test', '-o', 'json');
+  assert.equal(stopped.status, 3, stopped.stderr);
+  const [{ run }] = JSON.parse(stopped.stdout);
+  await until('the canary is decided', async () => (await runNamed(run)).failed_again === 10);
+  await mend();
+  const past = await sluice('replay', 'resume', run, '--past-canary', '--yes', '--reason', 'the constraint is dropped', '-o', 'json');
+  assert.deepEqual([JSON.parse(past.stdout)[0].replayed, JSON.parse(past.stdout)[0].status], [50, 'done'], past.stderr);
+  assert.equal((await sluice(...all, '--canary', '1', '--yes', '--reason', 'a test')).status, 0);
+  await once('w', 60);
+});
+
 test('a canary of which nobody knows the end stops the run, and it goes on when it is known', async () => {
   await mend();
   await setAside('u', 4);
