@@ -40,6 +40,13 @@ export async function goOnThrough(stack, name, fault, { rate = RATE, seed = 5, d
 }
 
 // How often an event was accepted that had been accepted before: so many deliveries are known ones whatever happens.
-export function acceptedAgain(load) {
+function acceptedAgain(load) {
   return [...load.events.values()].reduce((sum, { statuses }) => sum + Math.max(0, statuses.filter(isAccepted).length - 1), 0);
+}
+
+// Some more events are applied.
+export async function appliesMore(stack) {
+  const count = () => stack.value('SELECT count(*) FROM sluice_inbox').then(Number);
+  const before = await count();
+  await until('it applies events', async () => (await count()) > before);
 }
